@@ -1,0 +1,129 @@
+// Import: the wanted content of one dataset, gathered from a feed and handed to
+// the publisher, which replaces the dataset's content by difference.
+//
+// Used by one thread. Holds about 16 bytes for each IPv4 entry.
+#ifndef RBLD_STORE_IMPORT_H_
+#define RBLD_STORE_IMPORT_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "store/guard.h"
+#include "store/listing.h"
+#include "store/target.h"
+#include "store/value.h"
+
+namespace rbld {
+
+// A feed line that was left out.
+struct RejectedLine {
+  uint64_t line = 0;  // from 1
+  std::string text;   // its beginning, at most 80 bytes, control bytes as \xNN
+  std::string why;
+};
+
+// What a feed may say of an entry besides its values. 0 and "" mean that it
+// says nothing: the publisher then keeps what an equal listing has, or takes
+// the import's own time, expiry and actor.
+struct EntryDetails {
+  int64_t created = 0;
+  int64_t updated = 0;
+  int64_t expires = 0;
+  std::string author;
+  std::string note;
+};
+
+class Import {
+ public:
+  // Names a value set inside this import.
+  using ValuesNumber = uint32_t;
+  static constexpr int kMaxRejectedKept = 1000;
+
+  explicit Import(ListPolicy policy) : policy_(std::move(policy)) {}
+
+  // Checks and normalises; the same set gets the same number.
+  absl::StatusOr<ValuesNumber> InternValues(ValueSet values);
+
+  // Adding the same target twice: the last one wins where the format says
+  // one value, and the values are united where MergeDuplicates(true) was set.
+  void MergeDuplicates(bool merge) { merge_duplicates_ = merge; }
+
+  // Fast path for addresses. nullptr, or a static text why it may not be.
+  const char* AddIpv4(uint32_t host_order, int length_bits,
+                      ValuesNumber values);
+
+  // Any target, with details. Errors as CheckTarget.
+  absl::Status AddListing(const Target& target, ValuesNumber values,
+                          EntryDetails details = {});
+  // An exemption of dataset scope.
+  absl::Status AddExemption(const Target& target, EntryDetails details = {});
+
+  // Counts a rejected line and keeps the first kMaxRejectedKept of them.
+  void Reject(uint64_t line, absl::string_view text, absl::string_view why);
+
+  const std::vector<RejectedLine>& rejected() const { return rejected_; }
+  uint64_t rejected_count() const { return rejected_count_; }
+  uint64_t accepted_count() const { return ipv4_.size() + others_.size(); }
+  const ListPolicy& policy() const { return policy_; }
+
+  // What the publisher reads.
+  struct Ipv4Entry {
+    uint32_t address;
+    uint8_t length_bits;
+    ValuesNumber values;
+  };
+  struct OtherEntry {
+    Target target;
+    bool exemption = false;
+    ValuesNumber values = 0;
+    EntryDetails details;
+  };
+  std::vector<Ipv4Entry>& ipv4() { return ipv4_; }
+  std::vector<OtherEntry>& others() { return others_; }
+  const std::vector<ValueSet>& value_sets() const { return value_sets_; }
+  bool merge_duplicates() const { return merge_duplicates_; }
+
+ private:
+  ListPolicy policy_;
+  bool merge_duplicates_ = false;
+  std::vector<Ipv4Entry> ipv4_;
+  std::vector<OtherEntry> others_;
+  std::vector<ValueSet> value_sets_;
+  absl::flat_hash_map<std::string, ValuesNumber> value_numbers_;
+  std::vector<RejectedLine> rejected_;
+  uint64_t rejected_count_ = 0;
+};
+
+struct ImportOptions {
+  std::string list;
+  std::string source;
+  Precedence precedence = Precedence::kLongest;
+  std::string actor;
+  std::string why;
+  std::string request;  // for the audit record: "import feed.txt"
+  int64_t expires = 0;
+  double max_shrink = 0.30;  // part of the present count
+  double max_grow = 0.30;
+  bool force = false;   // pass both guards
+  bool strict = false;  // refuse if any line was rejected
+  bool dry_run = false;
+};
+
+struct ImportSummary {
+  uint64_t sequence = 0;  // of the change, or the present one if none
+  uint64_t added = 0;
+  uint64_t removed = 0;
+  uint64_t changed = 0;
+  uint64_t unchanged = 0;
+  uint64_t duplicates = 0;
+  uint64_t rejected = 0;
+  std::vector<RejectedLine> rejected_lines;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_STORE_IMPORT_H_

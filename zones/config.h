@@ -1,0 +1,113 @@
+// Config: rbld.toml as a checked value. docs/OPERATIONS.md lists every key.
+#ifndef RBLD_ZONES_CONFIG_H_
+#define RBLD_ZONES_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "store/guard.h"
+#include "store/publisher.h"
+#include "store/value.h"
+
+namespace rbld {
+
+// One static record, owner and rdata in wire form (lower-case owner, no
+// compression), made by ldns from the text in the file.
+struct StaticRecord {
+  std::string owner_wire;  // absolute, with the root's byte
+  uint16_t type = 0;       // A, AAAA, TXT, MX, NS …; class is IN
+  uint32_t ttl_seconds = 0;
+  std::string rdata;
+};
+
+enum class ZoneState { kServing, kRetired };
+
+struct ZoneConfig {
+  std::string name;        // "relays.example.org": lower case, no final dot
+  std::string wire_name;   // lower-case wire form with the root's byte
+  bool has_ipv4 = true;    // its kind
+  bool has_ipv6 = true;
+  bool has_names = false;
+  ZoneState state = ZoneState::kServing;
+  std::vector<std::string> lists;  // names of ListConfigs, in order
+  uint32_t ttl_seconds = 300;           // of listings without one of their own
+  uint32_t negative_ttl_seconds = 60;   // SOA minimum and the SOA's TTL in
+                                        // negative answers (RFC 2308 §5)
+  uint32_t soa_ttl_seconds = 3600;
+  uint32_t refresh_seconds = 3600;
+  uint32_t retry_seconds = 600;
+  uint32_t expire_seconds = 604800;
+  std::string soa_mname_wire;
+  std::string soa_rname_wire;
+  uint32_t ns_ttl_seconds = 86400;
+  std::vector<std::string> ns_wire;  // NS targets, in order
+  std::vector<StaticRecord> records;  // besides SOA and NS; below the apex too
+  uint32_t test_code = 0x7f000002;    // RFC 5782 §5 test entries
+  std::string test_reason;
+  bool unix_time_serial = false;
+  uint32_t serial_base = 1;
+};
+
+struct ListConfig {
+  std::string name;  // [a-z0-9][a-z0-9_-]{0,62}
+  ListPolicy policy;
+  ValueSet default_values;
+};
+
+struct ListenAddress {
+  std::string text;     // as written: "127.0.0.1:5300", "[::]:53"
+  std::string address;  // numeric
+  uint16_t port = 53;
+};
+
+struct DumpConfig {
+  std::string zone;
+  std::string directory;
+  // Of "ip4trie", "ip6trie", "dnset", "rfc1035", "jsonl".
+  std::vector<std::string> formats;
+  int64_t every_seconds = 0;  // 0: only on demand
+};
+
+struct Config {
+  std::string path;  // of the file, for messages
+  // [store]
+  std::string store_directory;
+  uint64_t journal_max_changes = 20'000'000;
+  int64_t journal_max_age_seconds = 30 * 86400;
+  // [server]
+  std::vector<ListenAddress> listen;
+  int workers = 1;  // 1 to 256
+  int tcp_max_connections = 1024;       // of all workers together
+  int tcp_idle_timeout_seconds = 10;
+  int tcp_total_timeout_seconds = 120;
+  std::string user;  // drop root to it; empty: stay
+  // [control]; an empty path means no such socket
+  std::string operator_socket;
+  std::string importer_socket;
+  std::string relayd_socket;
+  std::string public_socket;
+  int socket_mode = 0660;
+  std::vector<ListConfig> lists;
+  std::vector<ZoneConfig> zones;
+  std::vector<DumpConfig> dumps;
+};
+
+// Reads and checks the whole file. An unknown key, a value of the wrong type or
+// out of range, a missing key, a zone that names an unknown list, two zones or
+// lists of one name: InvalidArgument "FILE:LINE:COLUMN: KEY: what; what to do".
+// The first error is reported. Relative paths are relative to the file.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+// The same from text; `path` is for messages and relative paths.
+absl::StatusOr<Config> ParseConfig(absl::string_view text,
+                                   const std::string& path);
+
+// What the publisher wants of it.
+std::vector<ListSpec> ListSpecs(const Config& config);
+std::vector<ZoneSpec> ZoneSpecs(const Config& config);
+
+}  // namespace rbld
+
+#endif  // RBLD_ZONES_CONFIG_H_
