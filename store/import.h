@@ -43,7 +43,7 @@ class Import {
   using ValuesNumber = uint32_t;
   static constexpr int kMaxRejectedKept = 1000;
 
-  explicit Import(ListPolicy policy) : policy_(std::move(policy)) {}
+  explicit Import(ListPolicy policy);
 
   // Checks and normalises; the same set gets the same number.
   absl::StatusOr<ValuesNumber> InternValues(ValueSet values);
@@ -54,7 +54,14 @@ class Import {
 
   // Fast path for addresses. nullptr, or a static text why it may not be.
   const char* AddIpv4(uint32_t host_order, int length_bits,
-                      ValuesNumber values);
+                      ValuesNumber values) {
+    if (length_bits != 32 || !plain_octet_[host_order >> 24]) {
+      const char* const why = WhyNotIpv4(host_order, length_bits);
+      if (why != nullptr) return why;
+    }
+    ipv4_.push_back({host_order, static_cast<uint8_t>(length_bits), values});
+    return nullptr;
+  }
 
   // Any target, with details. Errors as CheckTarget.
   absl::Status AddListing(const Target& target, ValuesNumber values,
@@ -88,7 +95,12 @@ class Import {
   bool merge_duplicates() const { return merge_duplicates_; }
 
  private:
+  const char* WhyNotIpv4(uint32_t host_order, int length_bits) const;
+
   ListPolicy policy_;
+  // By first octet: no address in it is refused, so a single address needs no
+  // further check.
+  bool plain_octet_[256] = {};
   bool merge_duplicates_ = false;
   std::vector<Ipv4Entry> ipv4_;
   std::vector<OtherEntry> others_;

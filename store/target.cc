@@ -1,0 +1,210 @@
+#include "store/target.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace rbld {
+namespace {
+
+constexpr size_t kMaxLabelBytes = 63;  // RFC 1035 §2.3.4
+constexpr size_t kMaxShownBytes = 80;  // of hostile text in a message
+
+std::string Quoted(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text.substr(0, kMaxShownBytes)) {
+    if (absl::ascii_isprint(static_cast<unsigned char>(c))) {
+      quoted.push_back(c);
+    } else {
+      quoted += absl::StrCat(
+          "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  if (text.size() > kMaxShownBytes) quoted += "…";
+  quoted.push_back('"');
+  return quoted;
+}
+
+absl::Status NotATarget(absl::string_view text, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat(Quoted(text), ": ", why));
+}
+
+bool IsNameByte(char c) {
+  return c > ' ' && c < 0x7f && c != '*' && c != '"' && c != '\\' && c != ';' &&
+         c != '@';
+}
+
+// Text that only an address, prefix or range is written with. A top-level
+// domain is never all digits (RFC 3696 §2), so no real name is lost.
+bool LooksLikeAddress(absl::string_view text) {
+  if (std::count(text.begin(), text.end(), ':') >= 2) return true;
+  return absl::ascii_isdigit(static_cast<unsigned char>(text[0])) &&
+         text.find_first_not_of("0123456789./-") == absl::string_view::npos;
+}
+
+absl::StatusOr<Target> ParseName(absl::string_view text) {
+  absl::string_view rest = text;
+  NameScope scope = NameScope::kExact;
+  if (rest.size() >= 2 && rest[0] == '*' && rest[1] == '.') {
+    scope = NameScope::kSubdomains;
+    rest.remove_prefix(2);
+  } else if (!rest.empty() && rest[0] == '.') {
+    scope = NameScope::kWithSubdomains;
+    rest.remove_prefix(1);
+  }
+  if (!rest.empty() && rest.back() == '.') rest.remove_suffix(1);
+  if (rest.empty()) {
+    return NotATarget(text, "that is no name; the root cannot be listed");
+  }
+  // From the last label to the first, so that no second buffer is needed.
+  std::string wire;
+  wire.reserve(rest.size() + 1);
+  size_t end = rest.size();
+  while (true) {
+    const size_t dot =
+        end == 0 ? absl::string_view::npos : rest.rfind('.', end - 1);
+    const size_t start = dot == absl::string_view::npos ? 0 : dot + 1;
+    const absl::string_view label = rest.substr(start, end - start);
+    if (label.empty()) return NotATarget(text, "a label of the name is empty");
+    if (label.size() > kMaxLabelBytes) {
+      return NotATarget(
+          text,
+          "a label of the name is longer than 63 bytes (RFC 1035 §2.3.4)");
+    }
+    wire.push_back(static_cast<char>(label.size()));
+    for (const char c : label) {
+      if (!IsNameByte(c)) {
+        return NotATarget(text,
+                          "not an address, and as a name it has a character "
+                          "that no listed name may have");
+      }
+      wire.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
+    }
+    if (start == 0) break;
+    end = start - 1;
+  }
+  if (wire.size() > static_cast<size_t>(kMaxNameBytes)) {
+    return NotATarget(text,
+                      "the name is longer than 255 bytes (RFC 1035 §2.3.4)");
+  }
+  return Target::OfName(std::move(wire), scope);
+}
+
+absl::Status BadKey(absl::string_view why) {
+  return absl::DataLossError(absl::StrCat("a stored target's key ", why));
+}
+
+}  // namespace
+
+Target Target::OfPrefix(const IpPrefix& prefix) {
+  Target target;
+  target.kind_ =
+      prefix.family == Family::kIpv4 ? TargetKind::kIpv4 : TargetKind::kIpv6;
+  target.prefix_ = prefix;
+  return target;
+}
+
+Target Target::OfName(std::string reversed_wire, NameScope scope) {
+  Target target;
+  target.kind_ = TargetKind::kName;
+  target.scope_ = scope;
+  target.reversed_wire_ = std::move(reversed_wire);
+  return target;
+}
+
+absl::StatusOr<Target> Target::Parse(absl::string_view text) {
+  if (text.empty()) return NotATarget(text, "no address and no name");
+  const absl::StatusOr<IpPrefix> prefix = ParseIpPrefix(text);
+  if (prefix.ok()) return OfPrefix(*prefix);
+  if (LooksLikeAddress(text)) return prefix.status();
+  return ParseName(text);
+}
+
+std::string Target::ToString() const {
+  if (!is_name()) return prefix_.ToString();
+  switch (scope_) {
+    case NameScope::kExact:
+      return NameText(reversed_wire_);
+    case NameScope::kSubdomains:
+      return absl::StrCat("*.", NameText(reversed_wire_));
+    case NameScope::kWithSubdomains:
+      return absl::StrCat(".", NameText(reversed_wire_));
+  }
+  return NameText(reversed_wire_);
+}
+
+void Target::AppendKey(std::string* key) const {
+  key->push_back(static_cast<char>(kind_));
+  if (is_name()) {
+    key->append(reversed_wire_);
+    key->push_back('\0');
+    key->push_back(static_cast<char>(scope_));
+    return;
+  }
+  const size_t address_bytes =
+      static_cast<size_t>(IpPrefix::WidthBits(prefix_.family)) / 8;
+  key->append(reinterpret_cast<const char*>(prefix_.bytes.data()),
+              address_bytes);
+  key->push_back(static_cast<char>(prefix_.length_bits));
+}
+
+absl::StatusOr<Target> Target::ConsumeKey(absl::string_view* bytes) {
+  if (bytes->empty()) return BadKey("is empty");
+  const auto kind = static_cast<TargetKind>((*bytes)[0]);
+  absl::string_view rest = bytes->substr(1);
+  if (kind == TargetKind::kName) {
+    size_t i = 0;
+    while (i < rest.size() && rest[i] != '\0') {
+      const size_t label_bytes = static_cast<uint8_t>(rest[i]);
+      if (label_bytes > kMaxLabelBytes) return BadKey("has a label too long");
+      i += 1 + label_bytes;
+    }
+    if (i + 1 >= rest.size()) return BadKey("ends inside a name");
+    if (i == 0) return BadKey("names the root");
+    if (i > static_cast<size_t>(kMaxNameBytes)) {
+      return BadKey("has a name too long");
+    }
+    const uint8_t scope = static_cast<uint8_t>(rest[i + 1]);
+    if (scope < 1 || scope > 3) return BadKey("has an unknown scope");
+    *bytes = rest.substr(i + 2);
+    return OfName(std::string(rest.substr(0, i)),
+                  static_cast<NameScope>(scope));
+  }
+  if (kind != TargetKind::kIpv4 && kind != TargetKind::kIpv6) {
+    return BadKey("has an unknown kind");
+  }
+  const Family family =
+      kind == TargetKind::kIpv4 ? Family::kIpv4 : Family::kIpv6;
+  const int width_bits = IpPrefix::WidthBits(family);
+  const size_t address_bytes = static_cast<size_t>(width_bits) / 8;
+  if (rest.size() < address_bytes + 1) return BadKey("ends inside an address");
+  AddressBytes address = {};
+  std::copy_n(rest.begin(), address_bytes, address.begin());
+  const int length_bits = static_cast<uint8_t>(rest[address_bytes]);
+  if (length_bits > width_bits) return BadKey("has a prefix length too long");
+  const IpPrefix prefix = IpPrefix::Make(family, address, length_bits);
+  if (prefix.bytes != address) return BadKey("has bits set behind its prefix");
+  *bytes = rest.substr(address_bytes + 1);
+  return OfPrefix(prefix);
+}
+
+std::string NameText(absl::string_view reversed_wire) {
+  if (reversed_wire.empty()) return ".";
+  std::vector<absl::string_view> labels;
+  for (size_t i = 0; i < reversed_wire.size();) {
+    const size_t label_bytes = static_cast<uint8_t>(reversed_wire[i]);
+    labels.push_back(reversed_wire.substr(i + 1, label_bytes));
+    i += 1 + label_bytes;
+  }
+  std::string text;
+  text.reserve(reversed_wire.size());
+  for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+    if (!text.empty()) text.push_back('.');
+    text.append(label->data(), label->size());
+  }
+  return text;
+}
+
+}  // namespace rbld
