@@ -9,12 +9,11 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "base/mutex.h"
 #include "store/value.h"
 
@@ -33,29 +32,61 @@ class ValueTable {
 
   // Lock-free. Precondition: `id` came from Intern and is not kNotListed.
   const ValueSet& Get(ValueSetId id) const {
+    const uint64_t slot = uint64_t{id} + kFirstPageSets;
+    const int page = std::bit_width(slot) - 1 - kFirstPageBits;
     // Acquire pairs with the release in Intern: the page's sets are complete.
-    const Page* page =
-        pages_[id >> kPageBits].load(std::memory_order_acquire);
-    return page->sets[id & (kPageSize - 1)];
+    return pages_[static_cast<size_t>(page)].load(
+        std::memory_order_acquire)[slot - (kFirstPageSets << page)];
   }
 
   // How many ids are in use, kNotListed not counted.
   uint32_t size() const { return next_id_.load(std::memory_order_relaxed) - 1; }
 
+  // Heap bytes of the table, the reasons in it counted. Thread-safe.
+  uint64_t MemoryBytes() const;
+
  private:
-  static constexpr int kPageBits = 16;
-  static constexpr uint32_t kPageSize = 1u << kPageBits;
-  static constexpr uint32_t kMaxPages = 1u << (32 - kPageBits);
-  struct Page {
-    std::vector<ValueSet> sets;  // sized once, to a growing first page
-    Page() : sets(kPageSize) {}
+  // Page p has room for kFirstPageSets << p sets, so that a small table is
+  // small and a big one has few pages; 27 pages hold every id.
+  static constexpr int kFirstPageBits = 6;
+  static constexpr uint64_t kFirstPageSets = uint64_t{1} << kFirstPageBits;
+  static constexpr size_t kPages = 33 - kFirstPageBits;
+
+  // What finds a set again by content: an id with part of the set's hash, so
+  // that the sets themselves, with their reasons, are kept once only.
+  struct Known {
+    uint32_t hash;
+    ValueSetId id;
+  };
+  struct Wanted {
+    uint32_t hash;
+    const ValueSet* values;
+  };
+  struct HashOfKnown {
+    using is_transparent = void;
+    size_t operator()(const Known& known) const;
+    size_t operator()(const Wanted& wanted) const;
+  };
+  struct SameSet {
+    using is_transparent = void;
+    const ValueTable* table;
+    bool operator()(const Known& a, const Known& b) const {
+      return a.id == b.id;
+    }
+    bool operator()(const Known& known, const Wanted& wanted) const;
+    bool operator()(const Wanted& wanted, const Known& known) const {
+      return (*this)(known, wanted);
+    }
   };
 
-  std::unique_ptr<std::atomic<Page*>[]> pages_;
+  // The raw memory of a page; sets in it are constructed one by one, so that
+  // the part that is not in use yet costs address space only.
+  std::array<std::atomic<ValueSet*>, kPages> pages_ = {};
   std::atomic<uint32_t> next_id_{1};
-  Mutex mutex_;
-  // Keys are Fingerprint()s of sets, kept with the ids that have it.
-  absl::flat_hash_map<std::string, ValueSetId> ids_ RBLD_GUARDED_BY(mutex_);
+  mutable Mutex mutex_;
+  uint64_t content_bytes_ RBLD_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_set<Known, HashOfKnown, SameSet> known_
+      RBLD_GUARDED_BY(mutex_);
 };
 
 }  // namespace rbld

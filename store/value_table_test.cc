@@ -1,0 +1,118 @@
+#include "store/value_table.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace rbld {
+namespace {
+
+ValueSet Numbered(int n) {
+  return {{0x7f000002 + static_cast<uint32_t>(n % 7), absl::StrCat("n", n),
+           static_cast<uint32_t>(n)}};
+}
+
+TEST(ValueTable, SameSetHasSameIdAndIdsStartAtOne) {
+  ValueTable table;
+  EXPECT_EQ(table.size(), 0u);
+  const ValueSetId a = table.Intern({{0x7f000002, "a", 0}});
+  const ValueSetId b = table.Intern({{0x7f000002, "b", 0}});
+  const ValueSetId c = table.Intern({{0x7f000002, "a", 1}});
+  const ValueSetId d =
+      table.Intern({{0x7f000002, "a", 0}, {0x7f000002, "b", 0}});
+  EXPECT_EQ(a, 1u);
+  EXPECT_EQ(b, 2u);
+  EXPECT_EQ(c, 3u);
+  EXPECT_EQ(d, 4u);
+  EXPECT_EQ(table.Intern({{0x7f000002, "a", 0}}), a);
+  EXPECT_EQ(table.Intern({{0x7f000002, "a", 0}, {0x7f000002, "b", 0}}), d);
+  EXPECT_EQ(table.size(), 4u);
+  EXPECT_EQ(table.Get(b), (ValueSet{{0x7f000002, "b", 0}}));
+}
+
+TEST(ValueTable, KeepsSetsInPlaceAcrossManyPages) {
+  ValueTable table;
+  std::vector<const ValueSet*> places;
+  for (int n = 0; n < 50000; ++n) {
+    ASSERT_EQ(table.Intern(Numbered(n)), static_cast<uint32_t>(n + 1));
+    places.push_back(&table.Get(static_cast<uint32_t>(n + 1)));
+  }
+  for (int n = 0; n < 50000; ++n) {
+    ASSERT_EQ(&table.Get(static_cast<uint32_t>(n + 1)),
+              places[static_cast<size_t>(n)]);
+    ASSERT_EQ(*places[static_cast<size_t>(n)], Numbered(n));
+    ASSERT_EQ(table.Intern(Numbered(n)), static_cast<uint32_t>(n + 1));
+  }
+  EXPECT_EQ(table.size(), 50000u);
+}
+
+TEST(ValueTable, EmptyTableIsSmall) {
+  ValueTable table;
+  EXPECT_LT(table.MemoryBytes(), 4096u);
+  EXPECT_LT(sizeof(ValueTable), 4096u);
+}
+
+TEST(ValueTable, KeepsLongReasonsOnce) {
+  ValueTable table;
+  const int kSets = 1000;
+  for (int n = 0; n < kSets; ++n) {
+    table.Intern({{0x7f000002, std::string(1000, 'x') + absl::StrCat(n), 0}});
+  }
+  EXPECT_GT(table.MemoryBytes(), kSets * 1000u);
+  EXPECT_LT(table.MemoryBytes(), kSets * 1200u);
+}
+
+TEST(ValueTable, ReadersSeeWholeSetsWhileOthersAreAdded) {
+  ValueTable table;
+  std::atomic<uint32_t> published{0};
+  std::atomic<bool> wrong{false};
+  const int kSets = 20000;
+  auto read = [&](uint32_t seed) {
+    std::minstd_rand random(seed);
+    for (;;) {
+      const uint32_t top = published.load(std::memory_order_acquire);
+      if (top == 0) continue;
+      const uint32_t id = 1 + static_cast<uint32_t>(random()) % top;
+      if (table.Get(id) != Numbered(static_cast<int>(id) - 1)) wrong = true;
+      if (top == kSets) return;
+    }
+  };
+  std::thread reader1(read, 1);
+  std::thread reader2(read, 2);
+  for (int n = 0; n < kSets; ++n) {
+    published.store(table.Intern(Numbered(n)), std::memory_order_release);
+  }
+  reader1.join();
+  reader2.join();
+  EXPECT_FALSE(wrong);
+}
+
+TEST(ValueTable, WritersThatRaceAgreeOnIds) {
+  ValueTable table;
+  std::vector<std::vector<ValueSetId>> ids(3);
+  std::vector<std::thread> writers;
+  for (auto& mine : ids) {
+    writers.emplace_back([&table, &mine] {
+      for (int n = 0; n < 2000; ++n) mine.push_back(table.Intern(Numbered(n)));
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_EQ(ids[0], ids[2]);
+  EXPECT_EQ(table.size(), 2000u);
+}
+
+TEST(ValueTableDeathTest, RefusesTheEmptySet) {
+  ValueTable table;
+  EXPECT_DEATH(table.Intern({}), "an empty value set has no id");
+}
+
+}  // namespace
+}  // namespace rbld
