@@ -6,14 +6,19 @@
 #ifndef RBLD_STORE_IPV4_INDEX_H_
 #define RBLD_STORE_IPV4_INDEX_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "store/index_memory.h"
+#include "store/ipv4_block.h"
+#include "store/override_map.h"
 #include "store/value.h"
 
 namespace rbld {
@@ -26,39 +31,121 @@ struct Ipv4Run {
   friend bool operator==(const Ipv4Run&, const Ipv4Run&) = default;
 };
 
-
 class Ipv4Index {
  public:
   static std::shared_ptr<const Ipv4Index> Empty();
 
   // kNotListed when the address is in no run.
-  ValueSetId Lookup(uint32_t host_order) const;
+  ValueSetId Lookup(uint32_t host_order) const {
+    const uint32_t slot = host_order >> 16;
+    const auto low = static_cast<uint16_t>(host_order);
+    if (const HeapBlock* block = overrides_.Get(slot)) {
+      return LookupInIpv4Block(block->head, block->data.data(), low);
+    }
+    if (top_ == nullptr) return kNotListed;
+    return id_of_local_[LookupInIpv4Block(top_[slot], data_, low)];
+  }
+
   // Is any address of first..last (inclusive) in a run?
   bool AnyWithin(uint32_t first, uint32_t last) const;
+
   // Starts loading what Lookup(host_order) will read.
-  void Prefetch(uint32_t host_order) const;
+  void Prefetch(uint32_t host_order) const {
+    const uint32_t slot = host_order >> 16;
+    // A block that differs from the base is likely to be in the cache: it has
+    // just been written.
+    if (top_ == nullptr || overrides_.Get(slot) != nullptr) return;
+    const Ipv4BlockHead head = top_[slot];
+    if (head.kind() < Ipv4BlockHead::kEntries) return;
+    Ipv4BlockView(head, data_).Prefetch(static_cast<uint16_t>(host_order));
+  }
 
   // The runs that meet first..last, cut to it, ascending; neighbours that touch
-  // and have the same values may come as one. Return false to stop.
+  // and have the same values come as one. Return false to stop.
   void ForEachRun(uint32_t first, uint32_t last,
                   const std::function<bool(const Ipv4Run&)>& sink) const;
 
   // An index equal to this one but that first..last holds exactly `runs`
-  // (ascending, disjoint, inside first..last, none kNotListed).
+  // (ascending, disjoint, inside first..last, none kNotListed). The cost is
+  // that of the blocks that first..last touches.
   std::shared_ptr<const Ipv4Index> WithReplaced(
       uint32_t first, uint32_t last, absl::Span<const Ipv4Run> runs) const;
 
   // Heap and mapped bytes. Blocks shared with other indexes count in full.
   uint64_t MemoryBytes() const;
   // How many blocks differ from the base; a rebuild makes it 0.
-  uint32_t changed_blocks() const;
+  uint32_t changed_blocks() const { return overrides_.set_slots(); }
+
+ private:
+  friend class Ipv4IndexBuilder;
+
+  static constexpr uint32_t kBlocks = 65536;
+
+  // The content of one block that differs from the base. Its ids are value
+  // set ids; those in the base are places in the base's own table.
+  struct HeapBlock {
+    Ipv4BlockHead head;
+    std::vector<char> data;
+  };
+  static_assert(kBlocks == OverrideMap<HeapBlock>::kSlots);
+
+  Ipv4Index() = default;
+  Ipv4Index(const Ipv4Index&) = default;
+
+  bool IsNonEmpty(uint32_t slot) const {
+    return (nonempty_[slot / 64] >> (slot % 64) & 1) != 0;
+  }
+  // The first non-empty block at `slot` or behind it; kBlocks if none.
+  uint32_t NextNonEmpty(uint32_t slot) const;
+  bool AnyWithinBlock(uint32_t slot, uint16_t first, uint16_t last) const;
+  // Calls sink(Ipv4Piece), with value set ids, as Ipv4BlockView does.
+  template <typename Sink>
+  void ForEachPiece(uint32_t slot, uint16_t first, uint16_t last,
+                    const Sink& sink) const;
+  void SetBlock(OverrideMap<HeapBlock>::Editor* editor, uint32_t slot,
+                const std::shared_ptr<const HeapBlock>& block);
+  static std::shared_ptr<const HeapBlock> MakeBlock(
+      absl::Span<const Ipv4Piece> pieces);
+  static uint64_t HeapBytes(const HeapBlock* block);
+
+  // The base: one region that starts with a BaseHeader (see the .cc file);
+  // null if it is empty. The three pointers point into it.
+  std::shared_ptr<const PageRegion> base_;
+  const Ipv4BlockHead* top_ = nullptr;  // kBlocks of them
+  const char* data_ = nullptr;
+  const ValueSetId* id_of_local_ = nullptr;
+
+  OverrideMap<HeapBlock> overrides_;
+  // A bit for each block, of base and overrides together.
+  std::array<uint64_t, kBlocks / 64> nonempty_ = {};
 };
 
-// Runs must be added ascending and disjoint; the builder CHECKs that.
+// Runs must be added ascending and disjoint; the builder CHECKs that. One
+// thread at a time; Build ends it.
 class Ipv4IndexBuilder {
  public:
   void Add(uint32_t first, uint32_t last, ValueSetId values);
   std::shared_ptr<const Ipv4Index> Build();
+
+ private:
+  void FlushRun();
+  void AddPiece(uint32_t slot, Ipv4Piece piece);
+  void FlushBlock();
+  uint32_t LocalOf(ValueSetId values);
+
+  // The run that the next one may join; none while its values are kNotListed.
+  Ipv4Run pending_;
+  // The block that is being filled.
+  uint32_t slot_ = 0;
+  std::vector<Ipv4Piece> pieces_;
+  std::vector<char> encoded_;
+
+  std::vector<Ipv4BlockHead> top_;
+  std::array<uint64_t, Ipv4Index::kBlocks / 64> nonempty_ = {};
+  ByteChunks data_;
+  // Local id 0 is kNotListed's.
+  std::vector<ValueSetId> id_of_local_ = {kNotListed};
+  absl::flat_hash_map<ValueSetId, uint32_t> local_of_id_;
 };
 
 }  // namespace rbld

@@ -1,0 +1,68 @@
+#include "store/index_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "store/check.h"
+
+namespace rbld {
+
+PageRegion::PageRegion(size_t bytes) : size_(bytes) {
+  if (bytes == 0) return;
+  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // As `new` does: there is no way to go on without memory for the index.
+  RBLD_CHECK(pages != MAP_FAILED, "out of memory for the lookup index");
+  data_ = static_cast<char*>(pages);
+}
+
+PageRegion::~PageRegion() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+PageRegion::PageRegion(PageRegion&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+PageRegion& PageRegion::operator=(PageRegion&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void ByteChunks::Append(const void* bytes, size_t count) {
+  const char* from = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const size_t used = static_cast<size_t>(size_ % kChunkBytes);
+    if (used == 0) chunks_.emplace_back(kChunkBytes);
+    const size_t part = std::min(count, kChunkBytes - used);
+    std::memcpy(chunks_.back().data() + used, from, part);
+    from += part;
+    count -= part;
+    size_ += part;
+  }
+}
+
+void ByteChunks::AlignTo(size_t alignment) {
+  static constexpr char kZeros[64] = {};
+  const size_t over = static_cast<size_t>(size_ % alignment);
+  if (over > 0) Append(kZeros, alignment - over);
+}
+
+void ByteChunks::MoveTo(char* out) {
+  uint64_t left = size_;
+  for (PageRegion& chunk : chunks_) {
+    const size_t part =
+        static_cast<size_t>(std::min<uint64_t>(left, kChunkBytes));
+    std::memcpy(out, chunk.data(), part);
+    out += part;
+    left -= part;
+    chunk = PageRegion();
+  }
+  chunks_.clear();
+  size_ = 0;
+}
+
+}  // namespace rbld
