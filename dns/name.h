@@ -1,0 +1,85 @@
+// Wire names (RFC 1035 §3.1): a run of labels, each a length byte of 1 to 63
+// and that many bytes, ended by the root's 0 byte; 255 bytes at most.
+//
+// Pure functions: any thread may call any of them. None allocates but those
+// that return a std::string.
+#ifndef RBLD_DNS_NAME_H_
+#define RBLD_DNS_NAME_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace rbld {
+
+inline constexpr int kMaxWireNameBytes = 255;  // RFC 1035 §2.3.4
+inline constexpr int kMaxLabelBytes = 63;      // RFC 1035 §2.3.4
+// 127 labels of one byte and the root make 255 bytes.
+inline constexpr int kMaxLabels = 127;
+
+// A buffer for LowerCaseName: a name and the slack of its last 8-byte word.
+inline constexpr int kNameBufferBytes = 264;
+
+// The size, with the root's byte, of the uncompressed name at the front of
+// `bytes`; 0 when there is none: cut short, over 255 bytes, or a label type
+// other than 00 (pointers too).
+int WireNameBytes(const uint8_t* bytes, size_t size);
+
+// The size of what stands in a message at `offset` for a name that may end in
+// a compression pointer (RFC 1035 §4.1.4); 0 when it is malformed: a label type
+// of 01 or 10, cut short, over 255 bytes, or a pointer that does not point
+// back. Never follows the pointer, so no loop can hold it (RFC 9267 §2).
+int SkipName(const uint8_t* message, size_t size, size_t offset);
+
+// Copies the name of `name_bytes` bytes to `out` (kNameBufferBytes of it) with
+// ASCII letters lowered (RFC 4343 §3). Length bytes are below 'A' and so pass
+// unchanged.
+inline void LowerCaseName(const uint8_t* name, int name_bytes, uint8_t* out) {
+  memcpy(out, name, static_cast<size_t>(name_bytes));
+  for (int i = 0; i < name_bytes; i += 8) {
+    uint64_t word;
+    memcpy(&word, out + i, 8);
+    constexpr uint64_t kOnes = 0x0101010101010101;
+    // Per byte, with bit 7 masked away so that no carry leaves a byte: bit 7
+    // of the sums says "at least 'A'" and "above 'Z'".
+    const uint64_t seven_bits = word & (kOnes * 0x7f);
+    const uint64_t from_a = seven_bits + kOnes * (0x80 - 'A');
+    const uint64_t above_z = seven_bits + kOnes * (0x7f - 'Z');
+    const uint64_t upper = (from_a ^ above_z) & ~word & (kOnes * 0x80);
+    word |= upper >> 2;
+    memcpy(out + i, &word, 8);
+  }
+}
+
+// Are two wire names the same but for the case of ASCII letters?
+bool NamesEqual(absl::string_view a, absl::string_view b);
+
+// Does `name` end in `suffix`, on a label's edge, in any case? Both with the
+// root's byte, both valid. A name ends in itself.
+bool NameEndsIn(absl::string_view name, absl::string_view suffix);
+
+// How many labels a valid wire name has, the root not counted.
+int LabelCount(absl::string_view name);
+
+// "a.example.com." as RFC 1035 §5.1 writes it: dots and backslashes inside
+// labels as \. and \\, bytes that are not printable as \DDD; "." for the root.
+std::string NameToText(absl::string_view name);
+
+// Room for the text of any name's labels: each byte as \DDD.
+inline constexpr int kMaxNameTextBytes = 4 * kMaxWireNameBytes;
+
+// The labels of `name_bytes` bytes (whole labels, no root needed) joined by
+// dots, escaped as above, without a final dot. Returns the bytes written;
+// `out` has room for kMaxNameTextBytes.
+int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out);
+
+// Reads what NameToText writes; the final dot may be left out. Case is kept.
+absl::StatusOr<std::string> NameFromText(absl::string_view text);
+
+}  // namespace rbld
+
+#endif  // RBLD_DNS_NAME_H_
