@@ -247,15 +247,8 @@ void Ipv4IndexBuilder::Add(uint32_t first, uint32_t last, ValueSetId values) {
   pending_ = {first, last, values};
 }
 
-uint32_t Ipv4IndexBuilder::LocalOf(ValueSetId values) {
-  const auto next = static_cast<uint32_t>(id_of_local_.size());
-  const auto [it, is_new] = local_of_id_.try_emplace(values, next);
-  if (is_new) id_of_local_.push_back(values);
-  return it->second;
-}
-
 void Ipv4IndexBuilder::FlushRun() {
-  const uint32_t local = LocalOf(pending_.values);
+  const uint32_t local = local_ids_.Of(pending_.values);
   for (uint32_t slot = pending_.first >> 16; slot <= pending_.last >> 16;
        ++slot) {
     const uint32_t block_first = slot << 16;
@@ -299,7 +292,7 @@ std::shared_ptr<const Ipv4Index> Ipv4IndexBuilder::Build() {
   header.data_offset =
       header.top_offset + Ipv4Index::kBlocks * sizeof(Ipv4BlockHead);
   header.table_offset = header.data_offset + data_.size();
-  header.table_entries = id_of_local_.size();
+  header.table_entries = local_ids_.table().size();
   header.total_bytes = header.table_offset +
                        header.table_entries * sizeof(ValueSetId) +
                        kIndexPadBytes;
@@ -312,8 +305,8 @@ std::shared_ptr<const Ipv4Index> Ipv4IndexBuilder::Build() {
   std::memcpy(bytes + header.top_offset, top_.data(),
               top_.size() * sizeof(Ipv4BlockHead));
   data_.MoveTo(bytes + header.data_offset);
-  std::memcpy(bytes + header.table_offset, id_of_local_.data(),
-              id_of_local_.size() * sizeof(ValueSetId));
+  std::memcpy(bytes + header.table_offset, local_ids_.table().data(),
+              header.table_entries * sizeof(ValueSetId));
 
   std::shared_ptr<Ipv4Index> index(new Ipv4Index());
   index->nonempty_ = nonempty_;

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "store/index_memory.h"
 #include "store/ipv4_block.h"
+#include "store/local_ids.h"
 #include "store/override_map.h"
 #include "store/value.h"
 
@@ -131,7 +131,6 @@ class Ipv4IndexBuilder {
   void FlushRun();
   void AddPiece(uint32_t slot, Ipv4Piece piece);
   void FlushBlock();
-  uint32_t LocalOf(ValueSetId values);
 
   // The run that the next one may join; none while its values are kNotListed.
   Ipv4Run pending_;
@@ -143,9 +142,7 @@ class Ipv4IndexBuilder {
   std::vector<Ipv4BlockHead> top_;
   std::array<uint64_t, Ipv4Index::kBlocks / 64> nonempty_ = {};
   ByteChunks data_;
-  // Local id 0 is kNotListed's.
-  std::vector<ValueSetId> id_of_local_ = {kNotListed};
-  absl::flat_hash_map<ValueSetId, uint32_t> local_of_id_;
+  LocalIds local_ids_;
 };
 
 }  // namespace rbld

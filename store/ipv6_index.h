@@ -2,6 +2,10 @@
 //
 // Immutable, and read without lock or allocation. A change makes a new index
 // that shares all but the blocks it touches.
+//
+// The address space is cut into leaves of some 256 runs each, wherever the
+// runs are; pages of leaves in order make a tree of two levels. What a build
+// made lies in one region; a change puts leaves of its own beside it.
 #ifndef RBLD_STORE_IPV6_INDEX_H_
 #define RBLD_STORE_IPV6_INDEX_H_
 
@@ -14,6 +18,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/ip_prefix.h"
+#include "store/index_memory.h"
+#include "store/ipv6_leaf.h"
+#include "store/local_ids.h"
 #include "store/value.h"
 
 namespace rbld {
@@ -25,7 +32,6 @@ struct Ipv6Run {
   ValueSetId values = kNotListed;
   friend bool operator==(const Ipv6Run&, const Ipv6Run&) = default;
 };
-
 
 class Ipv6Index {
  public:
@@ -39,12 +45,13 @@ class Ipv6Index {
   void Prefetch(const AddressBytes& address) const;
 
   // The runs that meet first..last, cut to it, ascending; neighbours that touch
-  // and have the same values may come as one. Return false to stop.
+  // and have the same values come as one. Return false to stop.
   void ForEachRun(const AddressBytes& first, const AddressBytes& last,
                   const std::function<bool(const Ipv6Run&)>& sink) const;
 
   // An index equal to this one but that first..last holds exactly `runs`
-  // (ascending, disjoint, inside first..last, none kNotListed).
+  // (ascending, disjoint, inside first..last, none kNotListed). The cost is
+  // that of the leaves that first..last touches, and of a page of them.
   std::shared_ptr<const Ipv6Index> WithReplaced(
       const AddressBytes& first, const AddressBytes& last,
       absl::Span<const Ipv6Run> runs) const;
@@ -52,14 +59,84 @@ class Ipv6Index {
   // Heap and mapped bytes. Blocks shared with other indexes count in full.
   uint64_t MemoryBytes() const;
   // How many blocks differ from the base; a rebuild makes it 0.
-  uint32_t changed_blocks() const;
+  uint32_t changed_blocks() const { return changed_leaves_; }
+
+ private:
+  friend class Ipv6IndexBuilder;
+
+  // The bytes of an Ipv6LeafView, in the base's region or in a heap block of
+  // their own; the pointer keeps either alive.
+  using Leaf = std::shared_ptr<const char>;
+
+  // Leaf i has the runs from keys[i] up to the next key; the first key of a
+  // page is the page's own. No run crosses a key.
+  struct Page {
+    std::vector<Ipv6Number> keys;
+    std::vector<Leaf> leaves;
+  };
+  static constexpr size_t kPageLeaves = 256;
+  static constexpr size_t kMostPageLeaves = 512;
+
+  struct Place {
+    size_t page;
+    size_t leaf;
+  };
+
+  Ipv6Index() = default;
+  Ipv6Index(const Ipv6Index&) = default;
+
+  // Precondition of all four: there are pages.
+  Place PlaceOf(Ipv6Number address) const;
+  const char* LeafOf(Ipv6Number address) const;
+  // Calls visit(leaf) for the leaves that may have runs in first..last, until
+  // it returns false.
+  template <typename Visit>
+  void VisitLeaves(Ipv6Number first, Ipv6Number last, const Visit& visit) const;
+  // With value set ids.
+  void AppendPieces(const char* leaf, Ipv6Number first, Ipv6Number last,
+                    std::vector<Ipv6Piece>* pieces) const;
+
+  // Appends one page, or several if `content` is too much for one.
+  void AddPages(Page content);
+  // What first..last's leaves hold after WithReplaced, with value set ids.
+  std::vector<Ipv6Piece> ReplacedPieces(Ipv6Number first, Ipv6Number last,
+                                        absl::Span<const Ipv6Run> runs) const;
+  // Appends leaves made of `pieces`, the first with the key `leaf_key`.
+  void AddLeaves(absl::Span<const Ipv6Piece> pieces, Ipv6Number leaf_key,
+                 Page* page);
+  void CountLeaf(const char* leaf, bool added);
+  static Leaf MakeLeaf(absl::Span<const Ipv6Piece> pieces);
+
+  // The first keys are 0; both empty if the index is.
+  std::vector<Ipv6Number> page_keys_;
+  std::vector<std::shared_ptr<const Page>> pages_;
+  // The base: null if there is none.
+  std::shared_ptr<const PageRegion> base_;
+  const ValueSetId* id_of_local_ = nullptr;
+
+  uint32_t changed_leaves_ = 0;
+  uint64_t changed_bytes_ = 0;
 };
 
-// Runs must be added ascending and disjoint; the builder CHECKs that.
+// Runs must be added ascending and disjoint; the builder CHECKs that. One
+// thread at a time; Build ends it.
 class Ipv6IndexBuilder {
  public:
-  void Add(const AddressBytes& first, const AddressBytes& last, ValueSetId values);
+  void Add(const AddressBytes& first, const AddressBytes& last,
+           ValueSetId values);
   std::shared_ptr<const Ipv6Index> Build();
+
+ private:
+  void FlushLeaf();
+
+  // Those of the leaf that is being filled; ids are local. The last one may
+  // still grow.
+  std::vector<Ipv6Piece> pieces_;
+  std::vector<char> encoded_;
+  std::vector<Ipv6Number> keys_;
+  std::vector<uint64_t> offsets_;
+  ByteChunks leaves_;
+  LocalIds local_ids_;
 };
 
 }  // namespace rbld
