@@ -1,0 +1,344 @@
+#include "store/name_index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "store/check.h"
+#include "xxhash.h"
+
+namespace rbld {
+namespace {
+
+// A base is position independent: header, block heads, data of the blocks,
+// table of decisions, padding.
+struct BaseHeader {
+  char magic[8] = {'R', 'B', 'L', 'D', 'N', 'A', 'M', '\1'};
+  uint64_t total_bytes = 0;
+  uint64_t node_count = 0;
+  uint64_t heads_offset = 0;
+  uint64_t data_offset = 0;
+  uint64_t table_offset = 0;
+  uint64_t table_entries = 0;
+  uint64_t reserved = 0;
+};
+static_assert(sizeof(BaseHeader) == 64);
+
+// The label at the front of `*name` with its length byte, which is removed
+// from it. A length that goes beyond the end gives what there is.
+absl::string_view ConsumeLabel(absl::string_view* name) {
+  const size_t bytes =
+      1 + static_cast<size_t>(static_cast<unsigned char>((*name)[0]));
+  const absl::string_view label = name->substr(0, bytes);
+  name->remove_prefix(label.size());
+  return label;
+}
+
+bool Lists(const ResolvedName& name) {
+  return (name.has_exact && name.exact != kNotListed) ||
+         (name.has_below && name.below != kNotListed);
+}
+
+}  // namespace
+
+NameIndex::Decision NameIndex::Decision::Of(const ResolvedName& name) {
+  Decision decision;
+  if (name.has_exact) {
+    decision.exact = name.exact;
+    decision.flags |= kHasExact;
+  }
+  if (name.has_below) {
+    decision.below = name.below;
+    decision.flags |= kHasBelow;
+  }
+  return decision;
+}
+
+uint32_t NameIndex::DecisionTable::IdOf(const Decision& decision) {
+  const auto next = static_cast<uint32_t>(decisions_.size());
+  const auto [it, is_new] = ids_.try_emplace(decision, next);
+  if (is_new) decisions_.push_back(decision);
+  return it->second;
+}
+
+std::shared_ptr<const NameIndex> NameIndex::Empty(uint64_t seed) {
+  return std::shared_ptr<const NameIndex>(new NameIndex(seed));
+}
+
+uint64_t NameIndex::ChildFingerprint(uint64_t parent, absl::string_view label) {
+  return XXH3_64bits_withSeed(label.data(), label.size(), parent);
+}
+
+uint64_t NameIndex::FingerprintOf(absl::string_view reversed_wire) const {
+  uint64_t fingerprint = seed_;
+  while (!reversed_wire.empty()) {
+    fingerprint = ChildFingerprint(fingerprint, ConsumeLabel(&reversed_wire));
+  }
+  return fingerprint;
+}
+
+const NameIndex::Decision* NameIndex::Find(uint64_t fingerprint) const {
+  const uint32_t slot = SlotOfFingerprint(fingerprint);
+  if (const HeapBlock* block = overrides_.Get(slot)) {
+    const NameBlockView view(block->head, block->data.data());
+    const uint32_t i = view.Find(fingerprint);
+    return i == view.count() ? nullptr : &block->decisions[view.IdAt(i)];
+  }
+  if (heads_ == nullptr) return nullptr;
+  const NameBlockView view(heads_[slot], data_);
+  const uint32_t i = view.Find(fingerprint);
+  return i == view.count() ? nullptr : &decisions_[view.IdAt(i)];
+}
+
+NameIndex::Result NameIndex::Lookup(absl::string_view reversed_wire) const {
+  // What the nearest node above says of the names below it.
+  ValueSetId inherited = kNotListed;
+  int inherited_labels = 0;
+  int labels = 0;
+  uint64_t fingerprint = seed_;
+  const Decision* node = &root_;
+  while (!reversed_wire.empty()) {
+    if (node->has_below()) {
+      inherited = node->below;
+      inherited_labels = labels;
+    }
+    fingerprint = ChildFingerprint(fingerprint, ConsumeLabel(&reversed_wire));
+    ++labels;
+    node = Find(fingerprint);
+    if (node == nullptr) {
+      return {inherited, inherited_labels, inherited != kNotListed};
+    }
+  }
+  Result result = {inherited, inherited_labels, false};
+  if (node->has_exact()) {
+    result.values = node->exact;
+    result.matched_labels = labels;
+  }
+  const ValueSetId below = node->has_below() ? node->below : inherited;
+  result.any_below = node->any_below() || below != kNotListed;
+  return result;
+}
+
+uint64_t NameIndex::HeapBytes(const HeapBlock* block) {
+  if (block == nullptr) return 0;
+  // The shared pointer's counters and the three allocations' own heads.
+  constexpr uint64_t kOverheadBytes = 40;
+  return sizeof(HeapBlock) + block->data.capacity() +
+         block->decisions.capacity() * sizeof(Decision) + kOverheadBytes;
+}
+
+void NameIndex::ReplaceBlock(
+    uint32_t slot, absl::Span<const std::pair<uint64_t, const NameNode*>> nodes,
+    OverrideMap<HeapBlock>::Editor* editor) {
+  // The old block's nodes and the new ones are merged; both are ascending.
+  const HeapBlock* old = overrides_.Get(slot);
+  const Decision* old_decisions =
+      old != nullptr ? old->decisions.data() : decisions_;
+  NameBlockHead old_head;
+  const char* old_data = nullptr;
+  if (old != nullptr) {
+    old_head = old->head;
+    old_data = old->data.data();
+  } else if (heads_ != nullptr) {
+    old_head = heads_[slot];
+    old_data = data_;
+  }
+  const NameBlockView old_nodes(old_head, old_data);
+
+  std::vector<NameBlockNode> merged;
+  merged.reserve(old_nodes.count() + nodes.size());
+  DecisionTable table;
+  const uint64_t slot_bits = uint64_t{slot} << 48;
+  uint32_t i = 0;
+  auto take_old_below = [&](uint64_t rest_limit) {
+    for (; i < old_nodes.count() && old_nodes.RestAt(i) < rest_limit; ++i) {
+      merged.push_back({slot_bits | old_nodes.RestAt(i),
+                        table.IdOf(old_decisions[old_nodes.IdAt(i)])});
+    }
+  };
+  for (const auto& [fingerprint, node] : nodes) {
+    const uint64_t rest = fingerprint & NameBlockView::kRestMask;
+    take_old_below(rest);
+    if (i < old_nodes.count() && old_nodes.RestAt(i) == rest) ++i;
+    if (!node->present) continue;
+    Decision decision = Decision::Of(node->name);
+    if (node->any_below) decision.flags |= Decision::kAnyBelow;
+    merged.push_back({fingerprint, table.IdOf(decision)});
+  }
+  take_old_below(NameBlockView::kRestMask + 1);
+
+  auto block = std::make_shared<HeapBlock>();
+  block->data.reserve(merged.size() * (NameBlockView::kRestBytes + 1) + 16 +
+                      kIndexPadBytes);
+  block->head = EncodeNameBlock(merged, &block->data);
+  block->data.resize(block->data.size() + kIndexPadBytes, 0);
+  block->decisions = table.Take();
+  node_count_ += merged.size();
+  node_count_ -= old_nodes.count();
+  const uint64_t new_bytes = HeapBytes(block.get());
+  editor->Set(slot, std::move(block), new_bytes, HeapBytes(old));
+}
+
+std::shared_ptr<const NameIndex> NameIndex::WithReplaced(
+    absl::Span<const NameNode> nodes) const {
+  std::shared_ptr<NameIndex> next(new NameIndex(*this));
+  std::vector<std::pair<uint64_t, const NameNode*>> sorted;
+  sorted.reserve(nodes.size());
+  for (const NameNode& node : nodes) {
+    if (!node.name.reversed_wire.empty()) {
+      sorted.emplace_back(FingerprintOf(node.name.reversed_wire), &node);
+      continue;
+    }
+    next->root_ = node.present ? Decision::Of(node.name) : Decision();
+    if (node.any_below) next->root_.flags |= Decision::kAnyBelow;
+  }
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    RBLD_CHECK(sorted[i].first != sorted[i - 1].first,
+               "each node may be given once");
+  }
+  OverrideMap<HeapBlock>::Editor editor(&next->overrides_);
+  const auto all = absl::MakeConstSpan(sorted);
+  for (size_t begin = 0; begin < sorted.size();) {
+    const uint32_t slot = SlotOfFingerprint(sorted[begin].first);
+    size_t end = begin;
+    while (end < sorted.size() &&
+           SlotOfFingerprint(sorted[end].first) == slot) {
+      ++end;
+    }
+    next->ReplaceBlock(slot, all.subspan(begin, end - begin), &editor);
+    begin = end;
+  }
+  return next;
+}
+
+uint64_t NameIndex::MemoryBytes() const {
+  return sizeof(*this) + overrides_.MemoryBytes() +
+         (base_ == nullptr ? 0 : base_->size());
+}
+
+NameIndexBuilder::NameIndexBuilder(uint64_t seed)
+    : seed_(seed), parts_(kParts) {}
+
+void NameIndexBuilder::CloseNode() {
+  const OpenNode& node = open_.back();
+  parts_[node.fingerprint >> 56].push_back(
+      {static_cast<uint32_t>(node.fingerprint >> 32),
+       static_cast<uint32_t>(node.fingerprint),
+       decisions_.IdOf(node.decision)});
+  open_.pop_back();
+}
+
+void NameIndexBuilder::Add(const ResolvedName& name) {
+  const absl::string_view wire = name.reversed_wire;
+  RBLD_CHECK(!started_ || wire > absl::string_view(last_name_),
+             "names must be ascending, each once");
+  started_ = true;
+  using Decision = NameIndex::Decision;
+  if (wire.empty()) {
+    root_ = Decision::Of(name);
+    return;
+  }
+  while (!open_.empty() &&
+         wire.substr(0, open_.back().name_bytes) !=
+             absl::string_view(last_name_).substr(0, open_.back().name_bytes)) {
+    CloseNode();
+  }
+  size_t known_bytes = open_.empty() ? 0 : open_.back().name_bytes;
+  uint64_t fingerprint = open_.empty() ? seed_ : open_.back().fingerprint;
+  absl::string_view rest = wire.substr(known_bytes);
+  while (!rest.empty()) {
+    const absl::string_view label = ConsumeLabel(&rest);
+    known_bytes += label.size();
+    fingerprint = NameIndex::ChildFingerprint(fingerprint, label);
+    open_.push_back({known_bytes, fingerprint, Decision()});
+  }
+  open_.back().decision = Decision::Of(name);
+  last_name_.assign(wire.data(), wire.size());
+  if (!Lists(name)) return;
+  root_.flags |= Decision::kAnyBelow;
+  // Whatever is above a node that has the flag has it too.
+  for (size_t i = open_.size() - 1; i > 0; --i) {
+    if (open_[i - 1].decision.any_below()) break;
+    open_[i - 1].decision.flags |= Decision::kAnyBelow;
+  }
+}
+
+void NameIndexBuilder::EncodePart(uint32_t part) {
+  std::vector<NameBlockNode> nodes;
+  nodes.reserve(parts_[part].size());
+  for (const Node& node : parts_[part]) {
+    nodes.push_back(
+        {uint64_t{node.fingerprint_high} << 32 | node.fingerprint_low,
+         node.decision});
+  }
+  std::deque<Node>().swap(parts_[part]);
+  std::sort(nodes.begin(), nodes.end(),
+            [](const NameBlockNode& a, const NameBlockNode& b) {
+              return a.fingerprint < b.fingerprint;
+            });
+  // Two names with one fingerprint: the header says how unlikely. One stays.
+  nodes.erase(std::unique(nodes.begin(), nodes.end(),
+                          [](const NameBlockNode& a, const NameBlockNode& b) {
+                            return a.fingerprint == b.fingerprint;
+                          }),
+              nodes.end());
+  node_count_ += nodes.size();
+  const auto all = absl::MakeConstSpan(nodes);
+  for (size_t begin = 0; begin < nodes.size();) {
+    const uint32_t slot = SlotOfFingerprint(nodes[begin].fingerprint);
+    size_t end = begin;
+    while (end < nodes.size() &&
+           SlotOfFingerprint(nodes[end].fingerprint) == slot) {
+      ++end;
+    }
+    encoded_.clear();
+    NameBlockHead head =
+        EncodeNameBlock(all.subspan(begin, end - begin), &encoded_);
+    RBLD_CHECK(data_.size() / 4 <= UINT32_MAX, "the index is full");
+    head.place = static_cast<uint32_t>(data_.size() / 4);
+    data_.Append(encoded_.data(), encoded_.size());
+    heads_[slot] = head;
+    begin = end;
+  }
+}
+
+std::shared_ptr<const NameIndex> NameIndexBuilder::Build() {
+  while (!open_.empty()) CloseNode();
+  std::shared_ptr<NameIndex> index(new NameIndex(seed_));
+  index->root_ = root_;
+  if (decisions_.decisions().empty()) return index;
+  heads_.resize(NameIndex::kBlocks);
+  for (uint32_t part = 0; part < kParts; ++part) EncodePart(part);
+
+  BaseHeader header;
+  header.node_count = node_count_;
+  header.heads_offset = sizeof(header);
+  header.data_offset =
+      header.heads_offset + heads_.size() * sizeof(NameBlockHead);
+  header.table_offset = header.data_offset + data_.size();
+  header.table_entries = decisions_.decisions().size();
+  header.total_bytes = header.table_offset +
+                       header.table_entries * sizeof(NameIndex::Decision) +
+                       kIndexPadBytes;
+  auto base =
+      std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
+  char* bytes = base->data();
+  std::memcpy(bytes, &header, sizeof(header));
+  std::memcpy(bytes + header.heads_offset, heads_.data(),
+              heads_.size() * sizeof(NameBlockHead));
+  data_.MoveTo(bytes + header.data_offset);
+  std::memcpy(bytes + header.table_offset, decisions_.decisions().data(),
+              header.table_entries * sizeof(NameIndex::Decision));
+
+  index->node_count_ = node_count_;
+  index->heads_ =
+      reinterpret_cast<const NameBlockHead*>(bytes + header.heads_offset);
+  index->data_ = bytes + header.data_offset;
+  index->decisions_ =
+      reinterpret_cast<const NameIndex::Decision*>(bytes + header.table_offset);
+  index->base_ = std::move(base);
+  return index;
+}
+
+}  // namespace rbld
