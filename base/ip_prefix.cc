@@ -148,10 +148,9 @@ absl::StatusOr<IpPrefix> ParseIpPrefix(absl::string_view text) {
   const IpPrefix prefix =
       IpPrefix::Make(address->family, address->bytes, length_bits);
   if (prefix.bytes != address->bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text.substr(0, 64),
-                     "\" has bits set behind the prefix; was ",
-                     prefix.ToString(), " meant?"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text.substr(0, 64), "\" has bits set behind the prefix; was ",
+        prefix.ToString(), " meant?"));
   }
   return prefix;
 }
@@ -171,9 +170,10 @@ absl::StatusOr<std::vector<IpPrefix>> ParseIpRange(absl::string_view text) {
         "\"", text.substr(0, 96), "\" mixes IPv4 and IPv6 in one range"));
   }
   if (last->bytes < first->bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", text.substr(0, 96), "\" is inverted: its end is before its "
-                                  "start"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text.substr(0, 96),
+                     "\" is inverted: its end is before its "
+                     "start"));
   }
   return CoverRange(first->family, first->bytes, last->bytes);
 }

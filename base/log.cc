@@ -35,8 +35,8 @@ LevelNames NamesOf(LogLevel level) {
 void Log(LogLevel level, absl::string_view message) {
   const LevelNames names = NamesOf(level);
   // The journal stamps lines by itself.
-  const bool under_systemd = getenv("INVOCATION_ID") != nullptr &&
-                             getenv("JOURNAL_STREAM") != nullptr;
+  const bool under_systemd =
+      getenv("INVOCATION_ID") != nullptr && getenv("JOURNAL_STREAM") != nullptr;
   std::string line;
   if (under_systemd) {
     line = std::string(names.systemd_prefix);

@@ -56,8 +56,8 @@ class CondVar {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     // wait_until on the system clock maps to pthread_cond_timedwait, which
     // GCC 12's TSan intercepts; the steady clock's variant it does not.
-    const std::cv_status status = condition_.wait_until(
-        lock, std::chrono::system_clock::now() + timeout);
+    const std::cv_status status =
+        condition_.wait_until(lock, std::chrono::system_clock::now() + timeout);
     lock.release();
     return status == std::cv_status::no_timeout;
   }

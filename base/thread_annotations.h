@@ -16,10 +16,8 @@
 #define RBLD_REQUIRES(...) \
   RBLD_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
 #define RBLD_EXCLUDES(...) RBLD_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
-#define RBLD_ACQUIRE(...) \
-  RBLD_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
-#define RBLD_RELEASE(...) \
-  RBLD_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define RBLD_ACQUIRE(...) RBLD_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
+#define RBLD_RELEASE(...) RBLD_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define RBLD_TRY_ACQUIRE(...) \
   RBLD_THREAD_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define RBLD_NO_THREAD_SAFETY_ANALYSIS \

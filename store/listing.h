@@ -95,6 +95,11 @@ struct HistoryEntry {
   std::optional<Listing> before;
   std::optional<Listing> after;
   std::optional<Exemption> exemption;  // of kExempt and kUnexempt
+  // Of an audit record only: how much it changed, and its first targets.
+  uint64_t added = 0;
+  uint64_t changed = 0;
+  uint64_t removed = 0;
+  std::string what;
 };
 
 }  // namespace rbld

@@ -43,6 +43,10 @@ struct ListSpec {
 struct ZoneSpec {
   std::string name;  // lower case, no final dot
   std::vector<std::string> lists;
+  // Which of the lists' targets it answers for.
+  bool has_ipv4 = true;
+  bool has_ipv6 = true;
+  bool has_names = true;
   // A digest of everything else that its answers depend on; a new one moves
   // the serial.
   std::string fingerprint;
@@ -148,7 +152,7 @@ class PinnedStore {
 struct TargetReport {
   struct PerList {
     std::string list;
-    ValueSet effective;  // what DNS answers; empty: not listed
+    ValueSet effective;                 // what DNS answers; empty: not listed
     std::vector<Listing> listings;      // equal to or containing the target
     std::vector<Exemption> exemptions;  // likewise
     uint64_t listings_within = 0;       // strictly inside, capped at 1000
@@ -157,12 +161,12 @@ struct TargetReport {
 };
 
 struct FindQuery {
-  std::string list;    // empty: all
-  std::string source;  // empty: all
+  std::string list;              // empty: all
+  std::string source;            // empty: all
   std::optional<Target> within;  // only targets equal to or inside
-  std::string text;  // part of the reason or note
-  std::string cursor;  // from the page before
-  int limit = 100;     // 1 to 10,000
+  std::string text;              // part of the reason or note
+  std::string cursor;            // from the page before
+  int limit = 100;               // 1 to 10,000
 };
 struct FindPage {
   std::vector<Listing> listings;

@@ -1,0 +1,35 @@
+// Builds a list's index from the store, and brings one up to date after a
+// change of one target.
+#ifndef RBLD_STORE_INDEX_UPDATE_H_
+#define RBLD_STORE_INDEX_UPDATE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "store/list_index.h"
+#include "store/resolver.h"
+#include "store/target.h"
+
+namespace rbld {
+
+// `name_seed` is the secret of NameIndex.
+ListIndex EmptyListIndex(uint64_t name_seed);
+
+// Reads all of the list through `resolver`.
+absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
+    Resolver* resolver, uint64_t name_seed);
+
+struct IndexUpdate {
+  std::shared_ptr<const ListIndex> index;
+  bool answers_changed = false;
+};
+
+// `resolver` sees the store after the change of `target`; `old` is the index
+// before it.
+absl::StatusOr<IndexUpdate> UpdateListIndex(
+    const std::shared_ptr<const ListIndex>& old, const Target& target,
+    Resolver* resolver);
+
+}  // namespace rbld
+
+#endif  // RBLD_STORE_INDEX_UPDATE_H_

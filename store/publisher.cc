@@ -1,0 +1,496 @@
+#include "store/publisher.h"
+
+#include <algorithm>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "store/index_update.h"
+#include "store/publisher_impl.h"
+
+namespace rbld {
+namespace {
+
+constexpr size_t kMaxGroupRequests = 1024;
+constexpr uint64_t kMaxGroupChanges = 20'000;
+constexpr uint64_t kMaxExpiriesPerCommit = 5'000;
+// How often the thread looks at the clock when nobody asks for anything.
+constexpr std::chrono::milliseconds kTick{100};
+constexpr int64_t kIdempotencySeconds = 86400;
+
+std::string IdempotencyKey(const std::string& key) {
+  return absl::StrCat("idempotency/", key);
+}
+
+}  // namespace
+
+const char* ChangeOutcomeName(ChangeOutcome outcome) {
+  switch (outcome) {
+    case ChangeOutcome::kAdded:
+      return "added";
+    case ChangeOutcome::kChanged:
+      return "changed";
+    case ChangeOutcome::kUnchanged:
+      return "unchanged";
+    case ChangeOutcome::kRemoved:
+      return "removed";
+    case ChangeOutcome::kNotFound:
+      break;
+  }
+  return "not found";
+}
+
+absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Open(
+    PublisherOptions options, std::vector<ListSpec> lists,
+    std::vector<ZoneSpec> zones) {
+  auto publisher = std::make_unique<PublisherImpl>(std::move(options));
+  absl::Status status = publisher->Start(std::move(lists), std::move(zones));
+  if (!status.ok()) return status;
+  return std::unique_ptr<Publisher>(std::move(publisher));
+}
+
+PublisherImpl::PublisherImpl(PublisherOptions options)
+    : options_(std::move(options)) {}
+
+PublisherImpl::~PublisherImpl() {
+  {
+    MutexLock lock(&queue_mutex_);
+    stopping_ = true;
+  }
+  queue_changed_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
+                                  std::vector<ZoneSpec> zones) {
+  DatabaseOptions database_options;
+  database_options.directory = options_.directory;
+  database_options.create_if_missing = options_.create_if_missing;
+  database_options.sync = options_.sync;
+  database_options.file_system = options_.file_system;
+  absl::StatusOr<std::unique_ptr<Database>> database =
+      Database::Open(database_options);
+  if (!database.ok()) return database.status();
+  database_ = *std::move(database);
+  std::random_device random;
+  name_seed_ = uint64_t{random()} << 32 | random();
+  absl::StatusOr<StoreState> state = StoreState::Load(*database_);
+  if (!state.ok()) return state.status();
+  uint64_t first_journal = 0;
+  std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
+      rocksdb::ReadOptions(), database_->family(FamilyId::kJournal)));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    absl::string_view key = View(it->key());
+    uint64_t sequence = 0;
+    JournalEntry entry;
+    if (!ConsumeU64(&key, &sequence) ||
+        !ParseJournal(View(it->value()), &entry)) {
+      return CorruptRecord("journal entry");
+    }
+    if (first_journal == 0) first_journal = sequence;
+    journal_changes_ += entry.change_count;
+  }
+  absl::Status status = FromRocks(it->status(), "reading the journal");
+  if (!status.ok()) return status;
+  it.reset(database_->db()->NewIterator(rocksdb::ReadOptions(),
+                                        database_->family(FamilyId::kBulk)));
+  uint64_t last_bulk = 0;
+  it->SeekToLast();
+  if (it->Valid()) {
+    absl::string_view key = View(it->key());
+    if (!ConsumeU64(&key, &last_bulk)) return CorruptRecord("bulk key");
+  }
+  it.reset();
+  {
+    MutexLock lock(&state_mutex_);
+    state_ = *std::move(state);
+    stats_.epoch = database_->epoch();
+    stats_.schema_version = kSchemaVersion;
+    stats_.journal_first_sequence = first_journal;
+    // A crash may have left files of an import that was never committed, so
+    // ids only grow.
+    next_bulk_id_ = std::max(last_bulk, state_.sequence) + 1;
+  }
+  // Due expiries go first, so that no index is ever built with them.
+  status = ExpireDue();
+  if (status.ok()) status = Configure(std::move(lists), std::move(zones));
+  if (!status.ok()) return status;
+  NoteNextExpiry();
+  thread_ = std::thread([this] { Loop(); });
+  return absl::OkStatus();
+}
+
+void PublisherImpl::NoteNextExpiry() {
+  std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
+      rocksdb::ReadOptions(), database_->family(FamilyId::kExpiry)));
+  it->SeekToFirst();
+  next_expiry_ = 0;
+  if (!it->Valid()) return;
+  absl::string_view key = View(it->key());
+  uint64_t expires = 0;
+  if (ConsumeU64(&key, &expires)) next_expiry_ = static_cast<int64_t>(expires);
+}
+
+absl::Status PublisherImpl::ExpireDue() {
+  while (true) {
+    StoreState state;
+    SpecMap specs;
+    IndexMap indexes;
+    std::vector<ZoneSpec> zones;
+    {
+      MutexLock lock(&state_mutex_);
+      state = state_;
+      specs = specs_;
+      indexes = indexes_;
+      zones = zones_;
+    }
+    StagedBatch staged(database_.get(), &specs, std::move(state),
+                       std::move(indexes), options_.clock->NowSeconds());
+    absl::StatusOr<uint64_t> expired =
+        staged.StageExpiries(kMaxExpiriesPerCommit);
+    if (!expired.ok()) return expired.status();
+    if (*expired == 0) return absl::OkStatus();
+    staged.MoveSerials(zones);
+    absl::Status status = Commit(&staged);
+    if (!status.ok()) return status;
+    MutexLock lock(&state_mutex_);
+    stats_.expired += *expired;
+  }
+}
+
+absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
+    const std::string& list, const StoreState& state,
+    const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  read.fill_cache = false;
+  read.readahead_size = 2 << 20;
+  const ListShape shape = state.Shape(state.lists.find(list)->second);
+  Resolver resolver(
+      *database_, shape,
+      std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(
+          read, database_->family(FamilyId::kListings))));
+  return BuildListIndex(&resolver, name_seed_);
+}
+
+absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
+                                      std::vector<ZoneSpec> zones) {
+  StoreState state;
+  IndexMap old_indexes;
+  {
+    MutexLock lock(&state_mutex_);
+    state = state_;
+    old_indexes = indexes_;
+  }
+  rocksdb::WriteBatch batch;
+  rocksdb::ColumnFamilyHandle* meta = database_->family(FamilyId::kMeta);
+  SpecMap specs;
+  ListId next_list = 1;
+  for (const auto& [name, id] : state.lists) {
+    next_list = std::max(next_list, id + 1);
+  }
+  IndexMap indexes;
+  for (ListSpec& spec : lists) {
+    if (state.lists.find(spec.name) == state.lists.end()) {
+      state.lists[spec.name] = next_list;
+      std::string id;
+      AppendU32(&id, next_list++);
+      batch.Put(meta, absl::StrCat("list/", spec.name), id);
+    }
+    const auto known = old_indexes.find(spec.name);
+    if (known != old_indexes.end()) {
+      indexes[spec.name] = known->second;
+    } else {
+      absl::StatusOr<std::shared_ptr<const ListIndex>> index =
+          BuildIndex(spec.name, state, nullptr);
+      if (!index.ok()) return index.status();
+      indexes[spec.name] = *std::move(index);
+    }
+    specs[spec.name] = std::move(spec);
+  }
+  const int64_t now_seconds = options_.clock->NowSeconds();
+  std::set<std::string> moved;
+  for (const ZoneSpec& zone : zones) {
+    for (const std::string& list : zone.lists) {
+      if (specs.find(list) == specs.end()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("zone ", zone.name, " names the unknown list ", list));
+      }
+    }
+    ZoneRecord& record = state.zones[zone.name];
+    if (record.serial != 0 && record.fingerprint == zone.fingerprint) continue;
+    record.serial = NextSerial(zone, record, now_seconds);
+    record.fingerprint = zone.fingerprint;
+    record.sequence = state.sequence;
+    record.time = now_seconds;
+    batch.Put(meta, ZoneKey(zone.name), ZoneValue(record));
+    moved.insert(zone.name);
+  }
+  if (batch.Count() != 0) {
+    absl::Status status =
+        FromRocks(database_->db()->Write(database_->write_options(), &batch),
+                  "writing the configuration");
+    if (!status.ok()) return status;
+  }
+  MutexLock lock(&state_mutex_);
+  state_ = std::move(state);
+  specs_ = std::move(specs);
+  zones_ = std::move(zones);
+  indexes_ = std::move(indexes);
+  std::map<std::string, uint32_t, std::less<>> serials;
+  for (const ZoneSpec& zone : zones_) {
+    const auto visible = visible_serials_.find(zone.name);
+    serials[zone.name] =
+        visible != visible_serials_.end() && moved.count(zone.name) == 0
+            ? visible->second
+            : state_.zones[zone.name].serial;
+  }
+  visible_serials_ = std::move(serials);
+  PublishView();
+  return absl::OkStatus();
+}
+
+void PublisherImpl::PublishView() {
+  auto view = std::make_shared<StoreView>();
+  view->sequence = state_.sequence;
+  view->lists = indexes_;
+  view->zone_serials = visible_serials_;
+  view->values = database_->values();
+  view_ = view;
+  stats_.sequence = state_.sequence;
+  if (options_.on_publish) options_.on_publish(std::move(view));
+}
+
+absl::Status PublisherImpl::Commit(StagedBatch* staged) {
+  if (staged->empty()) return absl::OkStatus();
+  absl::Status status = FromRocks(
+      database_->db()->Write(database_->write_options(), staged->write_batch()),
+      "writing the changes");
+  if (!status.ok()) return status;
+  MutexLock lock(&state_mutex_);
+  for (const auto& [zone, record] : staged->state().zones) {
+    if (visible_serials_.count(zone) == 0) continue;
+    if (state_.zones[zone].serial != record.serial) {
+      visible_serials_[zone] = record.serial;
+    }
+  }
+  state_ = staged->state();
+  indexes_ = staged->indexes();
+  for (auto& [list, targets] : rebuilding_) {
+    const auto touched = staged->touched().find(list);
+    if (touched == staged->touched().end()) continue;
+    targets.insert(targets.end(), touched->second.begin(),
+                   touched->second.end());
+  }
+  ++stats_.commits;
+  stats_.changes += staged->change_count();
+  journal_changes_ += staged->change_count();
+  if (view_ != nullptr) PublishView();
+  return absl::OkStatus();
+}
+
+void PublisherImpl::Enqueue(Waiter* waiter) {
+  MutexLock lock(&queue_mutex_);
+  if (stopping_) {
+    waiter->result = absl::UnavailableError("rbld is stopping");
+    return;
+  }
+  queue_.push_back(waiter);
+  queue_changed_.NotifyOne();
+  while (!waiter->done) waiter_done_.Wait(&queue_mutex_);
+}
+
+absl::Status PublisherImpl::RunOnThread(std::function<absl::Status()> work) {
+  Waiter waiter;
+  waiter.work = std::move(work);
+  Enqueue(&waiter);
+  return waiter.result.status();
+}
+
+void PublisherImpl::Loop() {
+  while (true) {
+    std::vector<Waiter*> group;
+    bool stop = false;
+    {
+      MutexLock lock(&queue_mutex_);
+      if (queue_.empty() && !stopping_)
+        queue_changed_.WaitFor(&queue_mutex_, kTick);
+      uint64_t changes = 0;
+      while (!queue_.empty() && group.size() < kMaxGroupRequests &&
+             changes < kMaxGroupChanges) {
+        // Work runs alone, between groups.
+        if (queue_.front()->work && !group.empty()) break;
+        group.push_back(queue_.front());
+        queue_.pop_front();
+        if (group.back()->work) break;
+        changes += group.back()->request->changes.size();
+      }
+      stop = stopping_ && group.empty();
+    }
+    if (stop) return;
+    if (next_expiry_ != 0 && next_expiry_ <= options_.clock->NowSeconds()) {
+      absl::Status status = ExpireDue();
+      if (!status.ok()) {
+        LogError(absl::StrCat("expiring listings: ", status.message()));
+      }
+      NoteNextExpiry();
+    }
+    if (group.empty()) continue;
+    if (group.front()->work) {
+      absl::Status status = group.front()->work();
+      if (!status.ok()) group.front()->result = status;
+    } else {
+      RunGroup(group);
+    }
+    NoteNextExpiry();
+    absl::Status trimmed = TrimJournal();
+    if (!trimmed.ok()) {
+      LogError(absl::StrCat("trimming the journal: ", trimmed.message()));
+    }
+    {
+      MutexLock lock(&queue_mutex_);
+      for (Waiter* waiter : group) waiter->done = true;
+    }
+    waiter_done_.NotifyAll();
+  }
+}
+
+void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
+  StoreState state;
+  SpecMap specs;
+  IndexMap indexes;
+  std::vector<ZoneSpec> zones;
+  {
+    MutexLock lock(&state_mutex_);
+    state = state_;
+    specs = specs_;
+    indexes = indexes_;
+    zones = zones_;
+  }
+  StagedBatch staged(database_.get(), &specs, std::move(state),
+                     std::move(indexes), options_.clock->NowSeconds());
+  std::map<std::string, absl::StatusOr<ChangeResult>> in_group;
+  for (Waiter* waiter : group) {
+    const std::string& key = waiter->request->idempotency_key;
+    if (!key.empty()) {
+      const auto earlier = in_group.find(key);
+      if (earlier != in_group.end()) {
+        waiter->result = earlier->second;
+        continue;
+      }
+      absl::StatusOr<ChangeResult> remembered = Remembered(key);
+      if (remembered.ok()) {
+        waiter->result = *std::move(remembered);
+        continue;
+      }
+    }
+    waiter->result = staged.Stage(*waiter->request);
+    if (!key.empty() && waiter->result.ok() && !waiter->request->dry_run) {
+      Remember(key, *waiter->result, &staged);
+      in_group.emplace(key, waiter->result);
+    }
+  }
+  staged.MoveSerials(zones);
+  absl::Status status = Commit(&staged);
+  if (status.ok()) return;
+  LogError(absl::StrCat("a commit failed: ", status.message()));
+  for (Waiter* waiter : group) {
+    if (waiter->result.ok() && !waiter->request->dry_run) {
+      waiter->result = status;
+    }
+  }
+}
+
+absl::StatusOr<ChangeResult> PublisherImpl::Remembered(
+    const std::string& key) const {
+  absl::StatusOr<std::string> bytes = database_->GetMeta(IdempotencyKey(key));
+  if (!bytes.ok()) return bytes.status();
+  absl::string_view view = *bytes;
+  uint64_t time = 0, sequence = 0;
+  if (!ConsumeVarint(&view, &time) || !ConsumeVarint(&view, &sequence)) {
+    return absl::NotFoundError("no such key");
+  }
+  if (static_cast<int64_t>(time) + kIdempotencySeconds <
+      options_.clock->NowSeconds()) {
+    return absl::NotFoundError("the key is too old");
+  }
+  ChangeResult result;
+  result.sequence = sequence;
+  for (const char outcome : view) {
+    result.outcomes.push_back(static_cast<ChangeOutcome>(outcome));
+  }
+  return result;
+}
+
+void PublisherImpl::Remember(const std::string& key, const ChangeResult& result,
+                             StagedBatch* staged) const {
+  std::string bytes;
+  AppendVarint(&bytes, static_cast<uint64_t>(options_.clock->NowSeconds()));
+  AppendVarint(&bytes, result.sequence);
+  for (const ChangeOutcome outcome : result.outcomes) {
+    bytes.push_back(static_cast<char>(outcome));
+  }
+  staged->PutMeta(IdempotencyKey(key), bytes);
+}
+
+absl::Status PublisherImpl::TrimJournal() {
+  const int64_t now_seconds = options_.clock->NowSeconds();
+  if (now_seconds == last_trim_) return absl::OkStatus();
+  last_trim_ = now_seconds;
+  const int64_t oldest = now_seconds - options_.journal_max_age_seconds;
+  rocksdb::ColumnFamilyHandle* journal = database_->family(FamilyId::kJournal);
+  rocksdb::ColumnFamilyHandle* bulk = database_->family(FamilyId::kBulk);
+  std::unique_ptr<rocksdb::Iterator> it(
+      database_->db()->NewIterator(rocksdb::ReadOptions(), journal));
+  rocksdb::WriteBatch batch;
+  uint64_t first = 0;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    absl::string_view key = View(it->key());
+    JournalEntry entry;
+    if (!ConsumeU64(&key, &first) || !ParseJournal(View(it->value()), &entry)) {
+      return CorruptRecord("journal entry");
+    }
+    if (journal_changes_ <= options_.journal_max_changes &&
+        entry.time >= oldest) {
+      break;
+    }
+    journal_changes_ -= std::min(journal_changes_, entry.change_count);
+    batch.Delete(journal, it->key());
+    if (entry.bulk_id != 0) {
+      std::string begin, end;
+      AppendU64(&begin, entry.bulk_id);
+      AppendU64(&end, entry.bulk_id + 1);
+      batch.DeleteRange(bulk, begin, end);
+    }
+  }
+  if (batch.Count() != 0) {
+    rocksdb::WriteOptions unsynced;  // doing it again after a crash is fine
+    absl::Status status = FromRocks(database_->db()->Write(unsynced, &batch),
+                                    "trimming the journal");
+    if (!status.ok()) return status;
+  }
+  MutexLock lock(&state_mutex_);
+  stats_.journal_first_sequence = it->Valid() ? first : 0;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ChangeResult> PublisherImpl::Apply(ChangeRequest request) {
+  Waiter waiter;
+  waiter.request = &request;
+  Enqueue(&waiter);
+  return std::move(waiter.result);
+}
+
+absl::Status PublisherImpl::Reconfigure(std::vector<ListSpec> lists,
+                                        std::vector<ZoneSpec> zones) {
+  return RunOnThread([&]() -> absl::Status {
+    return Configure(std::move(lists), std::move(zones));
+  });
+}
+
+std::shared_ptr<const StoreView> PublisherImpl::view() const {
+  MutexLock lock(&state_mutex_);
+  return view_;
+}
+
+}  // namespace rbld

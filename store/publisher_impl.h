@@ -1,0 +1,163 @@
+// PublisherImpl: the Publisher on RocksDB.
+//
+// One thread, the publisher's, writes everything. It takes what waits in its
+// queue as one group: requests are staged into one batch (StagedBatch), the
+// batch is written and synced once, the new view is published, and then every
+// caller is answered. A bulk import prepares its files and later builds its
+// index on the importing thread; only the ingestion and the exchange of the
+// index run on the publisher's.
+#ifndef RBLD_STORE_PUBLISHER_IMPL_H_
+#define RBLD_STORE_PUBLISHER_IMPL_H_
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "store/database.h"
+#include "store/dataset_diff.h"
+#include "store/publisher.h"
+#include "store/staged_batch.h"
+#include "store/state.h"
+
+namespace rbld {
+
+class PublisherImpl : public Publisher {
+ public:
+  explicit PublisherImpl(PublisherOptions options);
+  ~PublisherImpl() override;
+
+  absl::Status Start(std::vector<ListSpec> lists, std::vector<ZoneSpec> zones);
+
+  absl::Status Reconfigure(std::vector<ListSpec> lists,
+                           std::vector<ZoneSpec> zones) override;
+  absl::StatusOr<ChangeResult> Apply(ChangeRequest request) override;
+  absl::StatusOr<ImportSummary> RunImport(
+      Import import, const ImportOptions& options,
+      const std::function<void(double)>& progress) override;
+  std::shared_ptr<const StoreView> view() const override;
+  std::unique_ptr<PinnedStore> Pin() const override;
+  absl::StatusOr<ListSpec> list_spec(absl::string_view list) const override;
+  absl::StatusOr<TargetReport> Report(const Target& target) const override;
+  absl::StatusOr<FindPage> Find(const FindQuery& query) const override;
+  absl::StatusOr<std::vector<HistoryEntry>> History(absl::string_view list,
+                                                    const Target& target,
+                                                    int limit) const override;
+  absl::StatusOr<std::vector<HistoryEntry>> Audit(int limit) const override;
+  absl::StatusOr<std::vector<ListInfo>> Lists() const override;
+  StoreStats Stats() const override;
+  absl::Status Backup(const std::string& backup_directory) override;
+
+ private:
+  // One caller that waits. Lives on the caller's stack.
+  struct Waiter {
+    // Exactly one of the two: a change request, or work for the publisher's
+    // thread between two groups.
+    const ChangeRequest* request = nullptr;
+    std::function<absl::Status()> work;
+    absl::StatusOr<ChangeResult> result = ChangeResult{};
+    bool done = false;
+  };
+
+  // ---- the publisher's thread (publisher.cc) ----
+  void Loop();
+  void RunGroup(const std::vector<Waiter*>& group);
+  absl::Status Commit(StagedBatch* staged);
+  void PublishView() RBLD_REQUIRES(state_mutex_);
+  void NoteNextExpiry();
+  absl::Status TrimJournal();
+  // Queues and waits. Unavailable when the publisher is stopping.
+  void Enqueue(Waiter* waiter);
+  absl::Status RunOnThread(std::function<absl::Status()> work);
+  // On the thread, or before it runs.
+  absl::Status Configure(std::vector<ListSpec> lists,
+                         std::vector<ZoneSpec> zones);
+  absl::Status ExpireDue();
+  absl::StatusOr<std::shared_ptr<const ListIndex>> BuildIndex(
+      const std::string& list, const StoreState& state,
+      const rocksdb::Snapshot* snapshot) const;
+  absl::StatusOr<ChangeResult> Remembered(const std::string& key) const;
+  void Remember(const std::string& key, const ChangeResult& result,
+                StagedBatch* staged) const;
+
+  // ---- imports (publisher_import.cc) ----
+  struct BulkFiles;
+  absl::StatusOr<ImportSummary> TryImport(
+      DatasetDiff* diff, const ImportOptions& options, bool* retry,
+      const std::function<void(double)>& progress);
+  absl::Status CommitSmall(
+      const std::vector<StagedBatch::RecordChange>& changes,
+      const DatasetRecord& dataset, const ImportOptions& options, bool* retry,
+      ImportSummary* summary);
+  absl::Status CommitBulk(BulkFiles* files, const DatasetRecord& dataset,
+                          const ImportOptions& options, bool* retry,
+                          ImportSummary* summary);
+  absl::Status IngestFiles(BulkFiles* files, const StoreState& state,
+                           DatasetId dataset, const ImportOptions& options);
+  absl::Status RebuildAfterBulk(const std::string& list);
+  absl::Status InstallIndex(const std::string& list,
+                            std::shared_ptr<const ListIndex> index);
+  absl::StatusOr<DatasetRecord> PrepareDataset(const ImportOptions& options);
+
+  // ---- reading (publisher_read.cc) ----
+  Listing ToListing(const StoreState& state, const ParsedKey& key,
+                    const Record& record) const;
+  Exemption ToExemption(const StoreState& state, const ParsedKey& key,
+                        const Record& record) const;
+  StoreState StateCopy() const;
+  absl::Status HistoryOfEntry(const StoreState& state, uint64_t sequence,
+                              const JournalEntry& entry,
+                              absl::string_view record_prefix,
+                              std::vector<HistoryEntry>* out) const;
+  HistoryEntry ToHistory(const StoreState& state, uint64_t sequence,
+                         const JournalEntry& entry, ListId list,
+                         const JournalChange& change) const;
+
+  const PublisherOptions options_;
+  std::unique_ptr<Database> database_;
+  uint64_t name_seed_ = 0;
+
+  // ---- the queue ----
+  mutable Mutex queue_mutex_;
+  CondVar queue_changed_;
+  CondVar waiter_done_;
+  std::deque<Waiter*> queue_ RBLD_GUARDED_BY(queue_mutex_);
+  bool stopping_ RBLD_GUARDED_BY(queue_mutex_) = false;
+
+  // ---- what the thread writes and others read ----
+  mutable Mutex state_mutex_;
+  mutable CondVar rebuild_done_;
+  StoreState state_ RBLD_GUARDED_BY(state_mutex_);
+  SpecMap specs_ RBLD_GUARDED_BY(state_mutex_);
+  std::vector<ZoneSpec> zones_ RBLD_GUARDED_BY(state_mutex_);
+  std::shared_ptr<const StoreView> view_ RBLD_GUARDED_BY(state_mutex_);
+  // The indexes of view_, and the serials that go with them: while a bulk
+  // import's index is being built, the durable serials run ahead of these.
+  IndexMap indexes_ RBLD_GUARDED_BY(state_mutex_);
+  std::map<std::string, uint32_t, std::less<>> visible_serials_
+      RBLD_GUARDED_BY(state_mutex_);
+  // Lists whose index is being rebuilt -> targets changed meanwhile.
+  std::map<std::string, std::vector<Target>> rebuilding_
+      RBLD_GUARDED_BY(state_mutex_);
+  // Lists that an import is busy with.
+  CondVar import_done_;
+  std::set<std::string> importing_ RBLD_GUARDED_BY(state_mutex_);
+  StoreStats stats_ RBLD_GUARDED_BY(state_mutex_);
+  uint64_t next_bulk_id_ RBLD_GUARDED_BY(state_mutex_) = 1;
+
+  // ---- the thread's own ----
+  int64_t next_expiry_ = 0;  // 0: none
+  uint64_t journal_changes_ = 0;
+  int64_t last_trim_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_STORE_PUBLISHER_IMPL_H_

@@ -1,0 +1,356 @@
+#include "store/resolver.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rbld {
+namespace {
+
+using Wide = unsigned __int128;
+
+// An IPv4 address is its 32-bit number, an IPv6 address its 128-bit one.
+Wide ToWide(Family family, const AddressBytes& bytes) {
+  Wide wide = 0;
+  const int width_bytes = IpPrefix::WidthBits(family) / 8;
+  for (int i = 0; i < width_bytes; ++i) wide = wide << 8 | bytes[i];
+  return wide;
+}
+
+AddressBytes FromWide(Family family, Wide wide) {
+  AddressBytes bytes = {};
+  for (int i = IpPrefix::WidthBits(family) / 8 - 1; i >= 0; --i) {
+    bytes[i] = static_cast<uint8_t>(wide);
+    wide >>= 8;
+  }
+  return bytes;
+}
+
+std::string SeekKey(ListId list, absl::string_view target_key) {
+  std::string key;
+  AppendU32(&key, list);
+  key.append(target_key.data(), target_key.size());
+  return key;
+}
+
+std::string AddressKey(const IpPrefix& prefix) {
+  std::string key;
+  Target::OfPrefix(prefix).AppendKey(&key);
+  return key;
+}
+
+// rbldnsd's ip4set knows four levels; other sizes expand to the next one down.
+int OctetLevel(int rank) { return (rank + 7) / 8 * 8; }
+
+}  // namespace
+
+int CountLabels(absl::string_view reversed_wire) {
+  int labels = 0;
+  for (size_t i = 0; i < reversed_wire.size();
+       i += 1 + static_cast<uint8_t>(reversed_wire[i])) {
+    ++labels;
+  }
+  return labels;
+}
+
+std::vector<absl::string_view> NamesAbove(absl::string_view reversed_wire) {
+  std::vector<absl::string_view> names;
+  for (size_t i = 0; i < reversed_wire.size();) {
+    i += 1 + static_cast<uint8_t>(reversed_wire[i]);
+    if (i < reversed_wire.size()) names.push_back(reversed_wire.substr(0, i));
+  }
+  return names;
+}
+
+Resolver::Resolver(const Database& database, const ListShape& shape,
+                   std::unique_ptr<rocksdb::Iterator> iterator)
+    : shape_(shape),
+      runtime_values_(database),
+      values_(database.values()),
+      iterator_(std::move(iterator)) {}
+
+ValueSetId Resolver::Unite(std::vector<ValueSetId> sets) {
+  std::sort(sets.begin(), sets.end());
+  sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
+  if (sets.empty()) return kNotListed;
+  if (sets.size() == 1) return sets[0];
+  const auto found = unions_.find(sets);
+  if (found != unions_.end()) return found->second;
+  ValueSet united;
+  for (const ValueSetId id : sets) {
+    const ValueSet& values = values_->Get(id);
+    united.insert(united.end(), values.begin(), values.end());
+  }
+  Normalize(&united);
+  const ValueSetId id = values_->Intern(united);
+  unions_.emplace(std::move(sets), id);
+  return id;
+}
+
+void Resolver::DecideDataset(const Covers& covers, DatasetId dataset,
+                             bool octet_levels,
+                             std::vector<ValueSetId>* winners) const {
+  int best_level = -1, exempt_level = -1, list_exempt_rank = -1;
+  for (const Cover& cover : covers) {
+    const int level = octet_levels ? OctetLevel(cover.rank) : cover.rank;
+    if (cover.type == RecordType::kListing) {
+      if (cover.dataset == dataset) best_level = std::max(best_level, level);
+    } else if (cover.dataset == dataset) {
+      exempt_level = std::max(exempt_level, level);
+    } else if (cover.dataset == kWholeList) {
+      list_exempt_rank = std::max(list_exempt_rank, cover.rank);
+    }
+  }
+  if (exempt_level >= best_level) return;
+  for (const Cover& cover : covers) {
+    const int level = octet_levels ? OctetLevel(cover.rank) : cover.rank;
+    // An exemption of the whole list knows no levels: it wins over listings
+    // that are not longer than it.
+    if (cover.type == RecordType::kListing && cover.dataset == dataset &&
+        level == best_level && cover.rank > list_exempt_rank) {
+      winners->push_back(cover.values);
+    }
+  }
+}
+
+ValueSetId Resolver::Decide(const Covers& covers, bool octet_levels) {
+  if (covers.size() == 1) {
+    return covers[0].type == RecordType::kListing ? covers[0].values
+                                                  : kNotListed;
+  }
+  std::vector<ValueSetId> winners;
+  std::vector<DatasetId> done;
+  for (const Cover& cover : covers) {
+    if (cover.type != RecordType::kListing ||
+        std::find(done.begin(), done.end(), cover.dataset) != done.end()) {
+      continue;
+    }
+    done.push_back(cover.dataset);
+    const auto precedence = shape_.precedence.find(cover.dataset);
+    const bool octet = octet_levels && precedence != shape_.precedence.end() &&
+                       precedence->second == Precedence::kOctet;
+    DecideDataset(covers, cover.dataset, octet, &winners);
+  }
+  return Unite(std::move(winners));
+}
+
+bool Resolver::ReadCover(int rank, Covers* covers) {
+  ParsedKey key;
+  Record record;
+  if (!ParseRecordKey(View(iterator_->key()), &key) ||
+      !ParseRecord(View(iterator_->value()), &record)) {
+    return false;
+  }
+  Cover cover;
+  cover.rank = rank;
+  cover.type = key.type;
+  cover.dataset = key.dataset;
+  if (key.type == RecordType::kListing) {
+    cover.values = runtime_values_.Get(record.values);
+    if (cover.values == kNotListed) return false;
+  }
+  covers->push_back(cover);
+  return true;
+}
+
+absl::Status Resolver::AddressAncestors(const IpPrefix& region,
+                                        Covers* covers) {
+  const std::vector<int>& lengths = region.family == Family::kIpv4
+                                        ? shape_.ipv4_lengths
+                                        : shape_.ipv6_lengths;
+  for (const int length_bits : lengths) {
+    if (length_bits >= region.length_bits) break;
+    const std::string start = SeekKey(
+        shape_.list,
+        AddressKey(IpPrefix::Make(region.family, region.bytes, length_bits)));
+    for (iterator_->Seek(start);
+         iterator_->Valid() && iterator_->key().starts_with(start);
+         iterator_->Next()) {
+      if (!ReadCover(length_bits, covers)) return CorruptRecord("listing");
+    }
+  }
+  return FromRocks(iterator_->status(), "reading listings");
+}
+
+absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
+  const Family family = region.family;
+  const size_t address_bytes =
+      static_cast<size_t>(IpPrefix::WidthBits(family)) / 8;
+  const size_t key_bytes = 4 + 1 + address_bytes + 1;
+  struct Level {
+    Wide last;
+    size_t covers;  // how many of `covers` there are up to this level
+    ValueSetId values;
+  };
+  Covers covers;
+  absl::Status status = AddressAncestors(region, &covers);
+  if (!status.ok()) return status;
+  std::vector<Level> stack;
+  const Wide region_last = ToWide(family, region.LastAddress());
+  Wide position = ToWide(family, region.bytes);
+  bool at_end = false;  // position has wrapped past the last address
+  bool stopped = false;
+  stack.push_back({region_last, covers.size(), Decide(covers, true)});
+  const auto emit_to = [&](Wide last, ValueSetId values) {
+    if (at_end || stopped || last < position) return;
+    if (values != kNotListed) {
+      stopped = !sink(
+          {family, FromWide(family, position), FromWide(family, last), values});
+    }
+    position = last + 1;
+    at_end = last == region_last;
+  };
+  const std::string start = SeekKey(shape_.list, AddressKey(region));
+  const absl::string_view kind_prefix = absl::string_view(start).substr(0, 5);
+  iterator_->Seek(start);
+  while (iterator_->Valid() && !stopped) {
+    const absl::string_view key = View(iterator_->key());
+    if (key.size() < key_bytes || key.substr(0, 5) != kind_prefix) break;
+    AddressBytes bytes = {};
+    std::copy_n(key.data() + 5, address_bytes, bytes.begin());
+    const int length_bits = static_cast<uint8_t>(key[key_bytes - 1]);
+    const Wide first = ToWide(family, bytes);
+    if (first > region_last) break;
+    while (stack.back().last < first) {
+      emit_to(stack.back().last, stack.back().values);
+      stack.pop_back();
+      covers.resize(stack.back().covers);
+    }
+    if (first > position) emit_to(first - 1, stack.back().values);
+    // All records of this one prefix.
+    const std::string group(key.substr(0, key_bytes));
+    do {
+      if (!ReadCover(length_bits, &covers)) return CorruptRecord("listing");
+      iterator_->Next();
+    } while (iterator_->Valid() && iterator_->key().starts_with(group));
+    const int host_bits = IpPrefix::WidthBits(family) - length_bits;
+    const Wide last =
+        host_bits == 128 ? ~Wide{0} : first | ((Wide{1} << host_bits) - 1);
+    stack.push_back({last, covers.size(), Decide(covers, true)});
+  }
+  while (!stack.empty() && !stopped) {
+    emit_to(stack.back().last, stack.back().values);
+    stack.pop_back();
+  }
+  return FromRocks(iterator_->status(), "reading listings");
+}
+
+absl::Status Resolver::NameAncestors(absl::string_view region_wire,
+                                     Covers* covers) {
+  for (const absl::string_view name : NamesAbove(region_wire)) {
+    std::string start = SeekKey(shape_.list, "\x01");
+    start.append(name.data(), name.size());
+    start.push_back('\0');
+    const int labels = CountLabels(name);
+    for (iterator_->Seek(start);
+         iterator_->Valid() && iterator_->key().starts_with(start);
+         iterator_->Next()) {
+      const auto scope =
+          static_cast<NameScope>(iterator_->key().data()[start.size()]);
+      if (scope == NameScope::kExact) continue;
+      if (!ReadCover(2 * labels, covers)) return CorruptRecord("listing");
+      covers->back().scope = scope;
+    }
+  }
+  return FromRocks(iterator_->status(), "reading listings");
+}
+
+ValueSetId Resolver::NodeExact(const Covers& above, const Covers& own) {
+  Covers covers = above;
+  for (Cover cover : own) {
+    if (cover.scope == NameScope::kSubdomains) continue;
+    if (cover.scope == NameScope::kExact) ++cover.rank;
+    covers.push_back(cover);
+  }
+  return Decide(covers, false);
+}
+
+ValueSetId Resolver::NodeBelow(const Covers& above, const Covers& own) {
+  Covers covers = above;
+  for (Cover cover : own) {
+    if (cover.scope == NameScope::kExact) continue;
+    if (cover.scope == NameScope::kSubdomains) ++cover.rank;
+    covers.push_back(cover);
+  }
+  return Decide(covers, false);
+}
+
+absl::Status Resolver::Names(absl::string_view region_wire, bool node_only,
+                             const NameSink& sink) {
+  struct Level {
+    std::string wire;
+    size_t covers;
+  };
+  Covers covers;  // of the names above, scopes with subdomains only
+  absl::Status status = NameAncestors(region_wire, &covers);
+  if (!status.ok()) return status;
+  const size_t covers_above_region = covers.size();
+  std::vector<Level> stack;
+  std::string start = SeekKey(shape_.list, "\x01");
+  const size_t wire_at = start.size();
+  start.append(region_wire.data(), region_wire.size());
+  if (node_only) start.push_back('\0');
+  iterator_->Seek(start);
+  while (iterator_->Valid() && iterator_->key().starts_with(start)) {
+    ParsedKey parsed;
+    if (!ParseRecordKey(View(iterator_->key()), &parsed) ||
+        parsed.target_key.size() < 3) {
+      return CorruptRecord("listing");
+    }
+    ResolvedName node;
+    node.reversed_wire =
+        std::string(parsed.target_key.substr(1, parsed.target_key.size() - 3));
+    while (!stack.empty() &&
+           node.reversed_wire.compare(0, stack.back().wire.size(),
+                                      stack.back().wire) != 0) {
+      stack.pop_back();
+    }
+    covers.resize(stack.empty() ? covers_above_region : stack.back().covers);
+    const int labels = CountLabels(node.reversed_wire);
+    std::string group(iterator_->key().data(), wire_at);
+    group += node.reversed_wire;
+    group.push_back('\0');
+    Covers own;
+    while (iterator_->Valid() && iterator_->key().starts_with(group)) {
+      if (!ReadCover(2 * labels, &own)) return CorruptRecord("listing");
+      own.back().scope =
+          static_cast<NameScope>(iterator_->key().data()[group.size()]);
+      iterator_->Next();
+    }
+    for (const Cover& cover : own) {
+      node.has_exact |= cover.scope != NameScope::kSubdomains;
+      node.has_below |= cover.scope != NameScope::kExact;
+    }
+    if (node.has_exact) node.exact = NodeExact(covers, own);
+    if (node.has_below) node.below = NodeBelow(covers, own);
+    for (const Cover& cover : own) {
+      if (cover.scope != NameScope::kExact) covers.push_back(cover);
+    }
+    stack.push_back({node.reversed_wire, covers.size()});
+    if (!sink(node)) break;
+  }
+  return FromRocks(iterator_->status(), "reading listings");
+}
+
+absl::StatusOr<bool> Resolver::AnyNameListedBelow(absl::string_view node_wire) {
+  bool any = false;
+  absl::Status status = Names(node_wire, false, [&](const ResolvedName& node) {
+    any = node.reversed_wire.size() > node_wire.size() &&
+          (node.exact != kNotListed || node.below != kNotListed);
+    return !any;
+  });
+  if (!status.ok()) return status;
+  return any;
+}
+
+absl::StatusOr<bool> Resolver::AnyNameRecordAtOrBelow(
+    absl::string_view node_wire) {
+  std::string start = SeekKey(shape_.list, "\x01");
+  start.append(node_wire.data(), node_wire.size());
+  iterator_->Seek(start);
+  const bool any = iterator_->Valid() && iterator_->key().starts_with(start);
+  absl::Status status = FromRocks(iterator_->status(), "reading listings");
+  if (!status.ok()) return status;
+  return any;
+}
+
+}  // namespace rbld

@@ -1,0 +1,107 @@
+// StagedBatch: the changes of one group commit before they are durable: the
+// RocksDB batch, the state and the indexes as they will be.
+//
+// Used by the publisher's thread. Thrown away when the commit fails.
+#ifndef RBLD_STORE_STAGED_BATCH_H_
+#define RBLD_STORE_STAGED_BATCH_H_
+
+#include <rocksdb/utilities/write_batch_with_index.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "store/database.h"
+#include "store/index_update.h"
+#include "store/publisher.h"
+#include "store/state.h"
+
+namespace rbld {
+
+using IndexMap =
+    std::map<std::string, std::shared_ptr<const ListIndex>, std::less<>>;
+using SpecMap = std::map<std::string, ListSpec, std::less<>>;
+
+class StagedBatch {
+ public:
+  // `database` and `specs` outlive it; `indexes` are the published ones.
+  StagedBatch(Database* database, const SpecMap* specs, StoreState state,
+              IndexMap indexes, int64_t now_seconds);
+
+  // Checks the request whole, then stages it whole. Errors as
+  // Publisher::Apply; nothing is staged then.
+  absl::StatusOr<ChangeResult> Stage(const ChangeRequest& request);
+
+  // A small import, as one sequence; `changes` come from a DatasetDiff.
+  struct RecordChange {
+    ChangeKind kind;
+    std::string key;
+    std::string before;  // empty: absent
+    std::string after;
+  };
+  absl::Status StageRecords(const ChangeRequest& header, DatasetId dataset,
+                            bool is_import,
+                            const std::vector<RecordChange>& changes);
+
+  // Removes up to `limit` listings whose time has come, as one sequence.
+  // Returns how many.
+  absl::StatusOr<uint64_t> StageExpiries(uint64_t limit);
+
+  // Moves the serials of the zones whose lists' answers changed.
+  void MoveSerials(const std::vector<ZoneSpec>& zones);
+
+  // Anything small that must be durable with the changes.
+  void PutMeta(const std::string& key, const std::string& value) {
+    batch_.Put(database_->family(FamilyId::kMeta), key, value);
+  }
+
+  bool empty() { return batch_.GetWriteBatch()->Count() == 0; }
+  uint64_t change_count() const { return change_count_; }
+  rocksdb::WriteBatch* write_batch() { return batch_.GetWriteBatch(); }
+  const StoreState& state() const { return state_; }
+  const IndexMap& indexes() const { return indexes_; }
+  // Targets touched, by list, for an index that is being rebuilt.
+  const std::map<std::string, std::vector<Target>>& touched() const {
+    return touched_;
+  }
+
+ private:
+  struct Planned;
+  absl::Status Plan(const ChangeRequest& request, Planned* planned);
+  absl::Status PlanOne(const Change& change, const ChangeRequest& request,
+                       Planned* planned);
+  absl::Status PlanPut(const Change& change, const ListSpec& spec,
+                       DatasetRecord* dataset, RecordType type,
+                       const ChangeRequest& request, Planned* planned);
+  absl::Status PlanErase(const Change& change, RecordType type,
+                         const std::vector<DatasetRecord*>& datasets,
+                         ChangeKind kind, Planned* planned);
+  absl::StatusOr<std::string> ReadRecord(const std::string& key,
+                                         const Planned& planned);
+  absl::Status Write(const ChangeRequest& header,
+                     const std::vector<RecordChange>& changes,
+                     StoreState state);
+  absl::Status UpdateIndex(const std::string& list, const Target& target);
+
+  Database* const database_;
+  const SpecMap* const specs_;
+  StoreState state_;
+  IndexMap indexes_;
+  const int64_t now_seconds_;
+  rocksdb::WriteBatchWithIndex batch_;
+  std::map<std::string, std::vector<Target>> touched_;
+  // Lists whose answers changed, and in which kinds.
+  std::map<std::string, std::set<TargetKind>> changed_answers_;
+  uint64_t change_count_ = 0;
+};
+
+// One audit line's "what": the first targets of the changes.
+std::string DescribeChanges(
+    const std::vector<StagedBatch::RecordChange>& changes);
+
+}  // namespace rbld
+
+#endif  // RBLD_STORE_STAGED_BATCH_H_

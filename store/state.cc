@@ -1,0 +1,111 @@
+#include "store/state.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+
+namespace rbld {
+namespace {
+
+// List-wide exemptions have a dataset record of their own for their counts.
+constexpr DatasetId kListWideBit = 0x80000000;
+
+}  // namespace
+
+absl::StatusOr<StoreState> StoreState::Load(const Database& database) {
+  StoreState state;
+  absl::StatusOr<uint64_t> sequence = database.GetMetaU64("sequence");
+  if (!sequence.ok()) return sequence.status();
+  state.sequence = *sequence;
+  std::unique_ptr<rocksdb::Iterator> it(database.db()->NewIterator(
+      rocksdb::ReadOptions(), database.family(FamilyId::kMeta)));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const absl::string_view key = View(it->key());
+    absl::string_view value = View(it->value());
+    if (absl::StartsWith(key, "list/")) {
+      ListId id = 0;
+      if (!ConsumeU32(&value, &id)) return CorruptRecord("list");
+      state.lists[std::string(key.substr(5))] = id;
+    } else if (absl::StartsWith(key, "dataset/")) {
+      DatasetRecord record;
+      if (!ParseDataset(value, &record)) return CorruptRecord("dataset");
+      state.datasets[record.id] = record;
+    } else if (absl::StartsWith(key, "zone/")) {
+      ZoneRecord record;
+      if (!ParseZone(value, &record)) return CorruptRecord("zone");
+      state.zones[std::string(key.substr(5))] = record;
+    }
+  }
+  absl::Status status = FromRocks(it->status(), "reading the store");
+  if (!status.ok()) return status;
+  return state;
+}
+
+ListShape StoreState::Shape(ListId list) const {
+  ListShape shape;
+  shape.list = list;
+  std::set<int> ipv4, ipv6;
+  for (const auto& [id, dataset] : datasets) {
+    if (dataset.list != list) continue;
+    shape.precedence[KeyDataset(dataset)] = dataset.precedence;
+    for (int i = 0; i <= 32; ++i) {
+      if (dataset.lengths.ipv4[i] != 0) ipv4.insert(i);
+    }
+    for (int i = 0; i <= 128; ++i) {
+      if (dataset.lengths.ipv6[i] != 0) ipv6.insert(i);
+    }
+  }
+  shape.ipv4_lengths.assign(ipv4.begin(), ipv4.end());
+  shape.ipv6_lengths.assign(ipv6.begin(), ipv6.end());
+  return shape;
+}
+
+const DatasetRecord* StoreState::FindDataset(ListId list,
+                                             absl::string_view source) const {
+  for (const auto& [id, dataset] : datasets) {
+    if (dataset.list == list && dataset.source == source) return &dataset;
+  }
+  return nullptr;
+}
+
+DatasetRecord* StoreState::GetDataset(ListId list, absl::string_view source) {
+  DatasetId next = 1;
+  for (auto& [id, dataset] : datasets) {
+    if (dataset.list == list && dataset.source == source) return &dataset;
+    if (id < kListWideBit) next = std::max(next, id + 1);
+  }
+  DatasetRecord record;
+  record.id = source.empty() ? (kListWideBit | list) : next;
+  record.list = list;
+  record.source = std::string(source);
+  return &(datasets[record.id] = record);
+}
+
+const std::string& StoreState::ListName(ListId list) const {
+  static const std::string kUnknown = "?";
+  for (const auto& [name, id] : lists) {
+    if (id == list) return name;
+  }
+  return kUnknown;
+}
+
+DatasetId KeyDataset(const DatasetRecord& dataset) {
+  return dataset.id >= kListWideBit ? kWholeList : dataset.id;
+}
+
+uint32_t NextSerial(const ZoneSpec& spec, const ZoneRecord& record,
+                    int64_t now_seconds) {
+  uint32_t next = record.serial + 1;
+  const uint32_t floor = spec.unix_time_serial
+                             ? static_cast<uint32_t>(now_seconds)
+                             : spec.serial_base;
+  // RFC 1982 §3.2: the floor is taken only where it is ahead.
+  if (record.serial == 0 || static_cast<int32_t>(floor - next) > 0) {
+    next = std::max(floor, uint32_t{1});
+  }
+  // 0 means "none" in our records, and some secondaries dislike it.
+  return next == 0 ? 1 : next;
+}
+
+}  // namespace rbld
