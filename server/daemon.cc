@@ -1,0 +1,375 @@
+#include "server/daemon.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+#include "base/log.h"
+#include "server/notify.h"
+#include "server/user.h"
+
+namespace rbld {
+namespace {
+
+// Keys that only a new start can change, by name, when they differ.
+std::vector<std::string> NeedRestart(const Config& old_config,
+                                     const Config& config) {
+  std::vector<std::string> keys;
+  const auto note = [&keys](bool differs, const char* key) {
+    if (differs) keys.push_back(key);
+  };
+  note(old_config.store_directory != config.store_directory, "store.directory");
+  note(old_config.journal_max_changes != config.journal_max_changes ||
+           old_config.journal_max_age_seconds != config.journal_max_age_seconds,
+       "the journal's limits under [store]");
+  bool listen_differs = old_config.listen.size() != config.listen.size();
+  for (size_t i = 0; !listen_differs && i < config.listen.size(); ++i) {
+    listen_differs = old_config.listen[i].text != config.listen[i].text;
+  }
+  note(listen_differs, "server.listen");
+  note(old_config.workers != config.workers, "server.workers");
+  note(old_config.tcp_max_connections != config.tcp_max_connections ||
+           old_config.tcp_idle_timeout_seconds !=
+               config.tcp_idle_timeout_seconds ||
+           old_config.tcp_total_timeout_seconds !=
+               config.tcp_total_timeout_seconds,
+       "the TCP limits under [server]");
+  note(old_config.user != config.user, "server.user");
+  note(old_config.operator_socket != config.operator_socket ||
+           old_config.importer_socket != config.importer_socket ||
+           old_config.relayd_socket != config.relayd_socket ||
+           old_config.public_socket != config.public_socket ||
+           old_config.socket_mode != config.socket_mode,
+       "the sockets under [control]");
+  return keys;
+}
+
+// Makes the folder, and gives one that is new to the user who will write it.
+absl::Status PrepareDirectory(const std::string& directory, const User* user) {
+  struct stat found;
+  const bool is_new = stat(directory.c_str(), &found) != 0;
+  absl::Status status = MakeDirectories(directory);
+  if (!status.ok() || !is_new || user == nullptr || geteuid() != 0) {
+    return status;
+  }
+  if (chown(directory.c_str(), user->uid, user->gid) != 0) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(directory, ": cannot be given to user ", user->name));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<ControlSocket> ControlSockets(const Config& config,
+                                          const User* user) {
+  std::vector<ControlSocket> sockets;
+  const auto add = [&](const std::string& path, Role role) {
+    if (path.empty()) return;
+    ControlSocket socket;
+    socket.path = path;
+    socket.role = role;
+    socket.mode = config.socket_mode;
+    if (user != nullptr && geteuid() == 0) {
+      socket.owner_uid = static_cast<int>(user->uid);
+      socket.owner_gid = static_cast<int>(user->gid);
+    }
+    sockets.push_back(std::move(socket));
+  };
+  add(config.operator_socket, Role::kOperator);
+  add(config.importer_socket, Role::kImporter);
+  add(config.relayd_socket, Role::kRelayd);
+  add(config.public_socket, Role::kPublic);
+  return sockets;
+}
+
+absl::StatusOr<std::vector<DumpFormat>> DumpFormats(const DumpConfig& dump) {
+  std::vector<DumpFormat> formats;
+  for (const std::string& name : dump.formats) {
+    absl::StatusOr<DumpFormat> format = ParseDumpFormat(name);
+    if (!format.ok()) return format.status();
+    formats.push_back(*format);
+  }
+  return formats;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(DaemonOptions options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
+  absl::Status status = daemon->Init();
+  if (!status.ok()) return status;
+  return daemon;
+}
+
+Daemon::Daemon(DaemonOptions options)
+    : options_(std::move(options)),
+      clock_(*options_.clock),
+      started_(options_.clock->NowSeconds()) {}
+
+Daemon::~Daemon() { Stop(); }
+
+absl::StatusOr<Config> Daemon::Load() const {
+  absl::StatusOr<Config> config = LoadConfig(options_.config_path);
+  if (!config.ok()) return config;
+  if (!options_.listen.empty()) config->listen = options_.listen;
+  if (options_.workers > 0) config->workers = options_.workers;
+  return config;
+}
+
+absl::StatusOr<std::shared_ptr<const ZoneTable>> Daemon::BuildZones(
+    const Config& config) {
+  absl::StatusOr<std::shared_ptr<const ZoneTable>> zones = ZoneTable::Build(
+      config.zones,
+      [this](const std::string& name) { return stats_->ZoneSlot(name); });
+  if (!zones.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config.path, ": ", zones.status().message()));
+  }
+  return zones;
+}
+
+// The order matters: what wants root comes before root is given up, and that
+// before any thread; and nothing is answered before the store is open.
+absl::Status Daemon::Init() {
+  absl::StatusOr<Config> loaded = Load();
+  if (!loaded.ok()) return loaded.status();
+  const auto config = std::make_shared<const Config>(*std::move(loaded));
+  worker_count_ = config->workers;
+  stats_ = std::make_unique<Stats>(worker_count_);
+  absl::StatusOr<std::shared_ptr<const ZoneTable>> zones = BuildZones(*config);
+  if (!zones.ok()) return zones.status();
+  {
+    MutexLock lock(&publish_mutex_);
+    zones_ = *std::move(zones);
+  }
+  {
+    MutexLock lock(&config_mutex_);
+    config_ = config;
+    config_loaded_ = clock_.NowSeconds();
+  }
+
+  std::vector<std::vector<SocketPair>> for_workers;
+  absl::Status status = BindSockets(*config, &for_workers);
+  if (!status.ok()) return status;
+  User user;
+  const User* become = nullptr;
+  if (!config->user.empty()) {
+    absl::StatusOr<User> found = FindUser(config->user);
+    if (!found.ok()) return found.status();
+    user = *std::move(found);
+    become = &user;
+  }
+  status = PrepareDirectory(config->store_directory, become);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Bind(ControlSockets(*config, become));
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  if (become != nullptr) {
+    status = BecomeUser(*become);
+    if (!status.ok()) return status;
+  }
+
+  status = OpenStore(*config);
+  if (!status.ok()) return status;
+  status = StartWorkers(*config, std::move(for_workers));
+  if (!status.ok()) return status;
+  api_ = std::make_unique<Api>(publisher_.get(), this, &clock_);
+  http_->Start(api_.get());
+  dumps_ = std::make_unique<DumpScheduler>(
+      config->dumps,
+      [this](const DumpConfig& dump) {
+        absl::StatusOr<std::vector<DumpFormat>> formats = DumpFormats(dump);
+        if (!formats.ok()) return formats.status();
+        DumpOptions dump_options;
+        dump_options.directory = dump.directory;
+        dump_options.formats = *std::move(formats);
+        return Dump(dump.zone, dump_options, nullptr).status();
+      },
+      &clock_);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::BindSockets(
+    const Config& config, std::vector<std::vector<SocketPair>>* for_workers) {
+  for_workers->resize(static_cast<size_t>(worker_count_));
+  for (const ListenAddress& address : config.listen) {
+    absl::StatusOr<BoundAddress> bound = Bind(address, worker_count_);
+    if (!bound.ok()) return bound.status();
+    listeners_.push_back(bound->text);
+    for (size_t i = 0; i < for_workers->size(); ++i) {
+      (*for_workers)[i].push_back(std::move(bound->sockets[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenStore(const Config& config) {
+  PublisherOptions options;
+  options.directory = config.store_directory;
+  options.clock = &clock_;
+  options.journal_max_changes = config.journal_max_changes;
+  options.journal_max_age_seconds = config.journal_max_age_seconds;
+  options.on_publish = [this](std::shared_ptr<const StoreView> view) {
+    PublishView(std::move(view));
+  };
+  absl::StatusOr<std::unique_ptr<Publisher>> publisher =
+      Publisher::Open(std::move(options), ListSpecs(config), ZoneSpecs(config));
+  if (!publisher.ok()) return publisher.status();
+  publisher_ = *std::move(publisher);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartWorkers(
+    const Config& config, std::vector<std::vector<SocketPair>> for_workers) {
+  TcpLimits limits;
+  limits.max_connections = config.tcp_max_connections;
+  limits.idle_ms =
+      static_cast<uint64_t>(config.tcp_idle_timeout_seconds) * 1000;
+  limits.total_ms =
+      static_cast<uint64_t>(config.tcp_total_timeout_seconds) * 1000;
+  limits.open = &tcp_open_;
+  for (int i = 0; i < worker_count_; ++i) {
+    absl::StatusOr<std::unique_ptr<Worker>> worker =
+        Worker::Create(std::move(for_workers[static_cast<size_t>(i)]), limits,
+                       &snapshots_, stats_->worker(i), &clock_);
+    if (!worker.ok()) return worker.status();
+    workers_.push_back(*std::move(worker));
+  }
+  for (const auto& worker : workers_) {
+    snapshots_.AddWaker([raw = worker.get()] { raw->Wake(); });
+    worker->Start();
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  // The API first: its requests use everything else.
+  if (http_ != nullptr) http_->Stop();
+  dumps_.reset();
+  snapshots_.ClearWakers();
+  for (const auto& worker : workers_) worker->Stop();
+  http_.reset();
+  api_.reset();
+  publisher_.reset();
+  workers_.clear();
+}
+
+void Daemon::Housekeep() { snapshots_.Reap(); }
+
+void Daemon::PublishView(std::shared_ptr<const StoreView> view) {
+  MutexLock lock(&publish_mutex_);
+  if (view != nullptr) view_ = std::move(view);
+  if (view_ == nullptr) return;
+  const bool next = next_zones_ != nullptr && Covers(*view_, *next_zones_);
+  snapshots_.Publish(Snapshot::Build(next ? next_zones_ : zones_, view_));
+}
+
+absl::Status Daemon::Reload() {
+  MutexLock reload_lock(&reload_mutex_);
+  absl::StatusOr<Config> loaded = Load();
+  const absl::Status status =
+      loaded.ok() ? ApplyConfig(*std::move(loaded)) : loaded.status();
+  {
+    MutexLock lock(&config_mutex_);
+    last_reload_error_ = status.ok() ? "" : std::string(status.message());
+  }
+  if (status.ok()) {
+    LogInfo(absl::StrCat("configuration ", options_.config_path, " reloaded"));
+  } else {
+    LogError(absl::StrCat("reload failed, the old configuration serves on: ",
+                          status.message()));
+  }
+  return status;
+}
+
+absl::Status Daemon::ApplyConfig(Config loaded) {
+  absl::StatusOr<std::shared_ptr<const ZoneTable>> zones = BuildZones(loaded);
+  if (!zones.ok()) return zones.status();
+  for (const std::string& key : NeedRestart(*config(), loaded)) {
+    LogWarning(absl::StrCat(options_.config_path, ": ", key,
+                            " changed; restart rbld for that"));
+  }
+  {
+    MutexLock lock(&publish_mutex_);
+    next_zones_ = *zones;
+  }
+  const absl::Status status =
+      publisher_->Reconfigure(ListSpecs(loaded), ZoneSpecs(loaded));
+  {
+    MutexLock lock(&publish_mutex_);
+    if (status.ok()) zones_ = *std::move(zones);
+    next_zones_ = nullptr;
+  }
+  // The publisher may have had no reason to publish, or have failed after it
+  // did.
+  PublishView(nullptr);
+  if (!status.ok()) return status;
+  if (dumps_ != nullptr) dumps_->SetDumps(loaded.dumps);
+  MutexLock lock(&config_mutex_);
+  config_ = std::make_shared<const Config>(std::move(loaded));
+  config_loaded_ = clock_.NowSeconds();
+  return absl::OkStatus();
+}
+
+DaemonStatus Daemon::Status() const {
+  DaemonStatus status;
+  status.version = kVersion;
+  status.started = started_;
+  status.pid = static_cast<int>(getpid());
+  status.listeners = listeners_;
+  status.workers = worker_count_;
+  status.tcp_connections = static_cast<uint64_t>(
+      std::max(0, tcp_open_.load(std::memory_order_relaxed)));
+  MutexLock lock(&config_mutex_);
+  status.config_loaded = config_loaded_;
+  status.last_reload_error = last_reload_error_;
+  return status;
+}
+
+DaemonCounters Daemon::Counters() const {
+  const StatsTotals totals = stats_->Sum();
+  DaemonCounters counters;
+  for (const StatsTotals::Row& row : totals.rows) {
+    counters.totals.push_back({row.name, row.help, row.value});
+  }
+  for (const StatsTotals::ZoneRow& row : totals.zones) {
+    ZoneCounters zone;
+    zone.zone = row.zone;
+    for (size_t kind = 0; kind < row.outcomes.size(); ++kind) {
+      const AnswerKind answer_kind = static_cast<AnswerKind>(kind);
+      // A message without a reply, or one that is no query, has no zone.
+      if (answer_kind == AnswerKind::kDropped) continue;
+      zone.outcomes.push_back(
+          {AnswerKindName(answer_kind), row.outcomes[kind]});
+    }
+    counters.zones.push_back(std::move(zone));
+  }
+  return counters;
+}
+
+std::shared_ptr<const Config> Daemon::config() const {
+  MutexLock lock(&config_mutex_);
+  return config_;
+}
+
+absl::StatusOr<DumpSummary> Daemon::Dump(
+    const std::string& zone, const DumpOptions& options,
+    const std::function<void(double)>& progress) {
+  MutexLock dump_lock(&dump_mutex_);
+  const std::shared_ptr<const Config> config = this->config();
+  for (const ZoneConfig& candidate : config->zones) {
+    if (candidate.name != zone) continue;
+    const std::unique_ptr<PinnedStore> store = publisher_->Pin();
+    return DumpZone(candidate, *store, clock_.NowSeconds(), options, progress);
+  }
+  return absl::NotFoundError(absl::StrCat(
+      "there is no zone ", zone, "; `rblctl zone ls` shows those there are"));
+}
+
+}  // namespace rbld

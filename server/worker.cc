@@ -1,0 +1,129 @@
+#include "server/worker.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace rbld {
+
+struct Worker::UdpSocket {
+  uv_poll_t poll;
+  Fd socket;
+  bool wildcard;
+  Worker* worker;
+};
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(
+    std::vector<SocketPair> sockets, TcpLimits tcp_limits,
+    SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock) {
+  std::unique_ptr<Worker> worker(
+      new Worker(tcp_limits, snapshots, stats, clock));
+  absl::Status status = worker->Init(std::move(sockets));
+  if (!status.ok()) return status;
+  return worker;
+}
+
+Worker::Worker(TcpLimits tcp_limits, SnapshotHolder* snapshots,
+               WorkerStats* stats, const Clock* clock)
+    : tcp_limits_(tcp_limits),
+      snapshots_(snapshots),
+      stats_(stats),
+      clock_(clock),
+      udp_batch_(&snapshots_, stats, clock) {}
+
+absl::Status Worker::Init(std::vector<SocketPair> sockets) {
+  int error = uv_loop_init(&loop_);
+  if (error != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot make an event loop: ", uv_strerror(error)));
+  }
+  loop_made_ = true;
+  error = uv_async_init(&loop_, &wake_, [](uv_async_t* handle) {
+    static_cast<Worker*>(handle->data)->OnWake();
+  });
+  if (error != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot make a wake-up handle: ", uv_strerror(error)));
+  }
+  wake_.data = this;
+  tcp_server_ = std::make_unique<TcpServer>(&loop_, tcp_limits_, &snapshots_,
+                                            stats_, clock_);
+  for (SocketPair& pair : sockets) {
+    auto udp = std::make_unique<UdpSocket>();
+    udp->socket = std::move(pair.udp);
+    udp->wildcard = pair.wildcard;
+    udp->worker = this;
+    error = uv_poll_init(&loop_, &udp->poll, udp->socket.get());
+    if (error != 0) {
+      return absl::InternalError(
+          absl::StrCat("cannot watch a socket: ", uv_strerror(error)));
+    }
+    udp->poll.data = udp.get();
+    uv_poll_start(
+        &udp->poll, UV_READABLE,
+        [](uv_poll_t* poll, int /*status*/, int /*events*/) {
+          auto* const self = static_cast<UdpSocket*>(poll->data);
+          for (int i = 0; i < kUdpBatchesPerTurn; ++i) {
+            // A batch that is not full has emptied the socket.
+            if (self->worker->udp_batch_.Serve(
+                    self->socket.get(), self->wildcard) < kUdpBatchMessages) {
+              break;
+            }
+          }
+        });
+    udp_sockets_.push_back(std::move(udp));
+    tcp_server_->Listen(std::move(pair.tcp));
+  }
+  return absl::OkStatus();
+}
+
+Worker::~Worker() {
+  Stop();
+  if (!loop_made_) return;
+  // A worker that never ran has its handles still.
+  CloseHandles();
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  uv_loop_close(&loop_);
+}
+
+void Worker::Start() {
+  thread_ = std::thread([this] { uv_run(&loop_, UV_RUN_DEFAULT); });
+  pthread_setname_np(thread_.native_handle(), "rbld-worker");
+}
+
+void Worker::Wake() { uv_async_send(&wake_); }
+
+void Worker::Stop() {
+  if (!thread_.joinable()) return;
+  // Release pairs with the acquire in OnWake.
+  stopping_.store(true, std::memory_order_release);
+  uv_async_send(&wake_);
+  thread_.join();
+}
+
+void Worker::OnWake() {
+  snapshots_.Get();
+  if (snapshots_.generation() != seen_generation_) {
+    seen_generation_ = snapshots_.generation();
+    stats_->counters.snapshots.Add();
+  }
+  // Acquire pairs with the release in Stop.
+  if (stopping_.load(std::memory_order_acquire)) CloseHandles();
+}
+
+void Worker::CloseHandles() {
+  if (handles_closed_) return;
+  handles_closed_ = true;
+  if (tcp_server_ != nullptr) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+    tcp_server_->Shutdown();
+  }
+  for (const auto& udp : udp_sockets_) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&udp->poll), nullptr);
+    udp->socket.Close();
+  }
+}
+
+}  // namespace rbld

@@ -1,0 +1,74 @@
+// Worker: one thread that answers queries: a libuv loop, its own UDP and TCP
+// sockets, its own counters.
+//
+// Made, started and stopped by one thread.
+#ifndef RBLD_SERVER_WORKER_H_
+#define RBLD_SERVER_WORKER_H_
+
+#include <uv.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "server/snapshot_holder.h"
+#include "server/sockets.h"
+#include "server/stats.h"
+#include "server/tcp_server.h"
+#include "server/udp_batch.h"
+
+namespace rbld {
+
+// Batches that one UDP socket may have before the worker looks at the others.
+inline constexpr int kUdpBatchesPerTurn = 16;
+
+class Worker {
+ public:
+  // Only the sockets are owned; the rest outlives the worker.
+  static absl::StatusOr<std::unique_ptr<Worker>> Create(
+      std::vector<SocketPair> sockets, TcpLimits tcp_limits,
+      SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock);
+  // Stops.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void Start();
+  // Lets an idle worker look for a new snapshot. Any thread, until Stop.
+  void Wake();
+  // Closes the sockets and connections and ends the thread. May be called
+  // twice.
+  void Stop();
+
+ private:
+  struct UdpSocket;
+
+  Worker(TcpLimits tcp_limits, SnapshotHolder* snapshots, WorkerStats* stats,
+         const Clock* clock);
+  absl::Status Init(std::vector<SocketPair> sockets);
+  void OnWake();
+  void CloseHandles();
+
+  uv_loop_t loop_;
+  bool loop_made_ = false;
+  const TcpLimits tcp_limits_;
+  SnapshotHolder::Reader snapshots_;
+  WorkerStats* const stats_;
+  const Clock* const clock_;
+  UdpBatch udp_batch_;
+  std::unique_ptr<TcpServer> tcp_server_;
+  std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;
+  uv_async_t wake_;
+  std::atomic<bool> stopping_{false};
+  bool handles_closed_ = false;
+  uint64_t seen_generation_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_SERVER_WORKER_H_
