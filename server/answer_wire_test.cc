@@ -10,6 +10,7 @@
 #include "dns/query_builder.h"
 #include "gtest/gtest.h"
 #include "server/answer.h"
+#include "server/stats.h"
 #include "server/test_snapshot.h"
 
 namespace rbld {

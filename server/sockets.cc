@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
@@ -186,6 +187,39 @@ absl::Status BindPort(const ListenAddress& wanted, Endpoint endpoint,
 void Fd::Close() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
+}
+
+absl::StatusOr<ListenAddress> ParseListenFlag(absl::string_view text) {
+  constexpr uint32_t kDefaultPort = 53;
+  ListenAddress listen;
+  listen.text = std::string(text);
+  absl::string_view address = text;
+  absl::string_view port;
+  bool has_port = false;
+  if (!text.empty() && text[0] == '[') {
+    const size_t end = text.find(']');
+    address = text.substr(1, end == absl::string_view::npos ? 0 : end - 1);
+    const absl::string_view rest =
+        end == absl::string_view::npos ? text : text.substr(end + 1);
+    has_port = !rest.empty();
+    if (has_port && rest[0] == ':') port = rest.substr(1);
+  } else {
+    const size_t colon = text.find(':');
+    has_port = colon != absl::string_view::npos;
+    address = text.substr(0, colon);
+    if (has_port) port = text.substr(colon + 1);
+  }
+  listen.address = std::string(address);
+  uint32_t number = kDefaultPort;
+  if ((has_port && (!absl::SimpleAtoi(port, &number) || number > 65535)) ||
+      !Resolve(listen).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text,
+                     "\" is no address to listen on; write 192.0.2.1:53 or "
+                     "[2001:db8::1]:53"));
+  }
+  listen.port = static_cast<uint16_t>(number);
+  return listen;
 }
 
 absl::StatusOr<BoundAddress> Bind(const ListenAddress& listen, int workers) {

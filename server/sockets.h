@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "zones/config.h"
 
 namespace rbld {
@@ -62,6 +63,10 @@ inline constexpr int kUdpSocketBufferBytes = 4 << 20;
 // and the cure. A port that another process listens on is found even if that
 // one shares it.
 absl::StatusOr<BoundAddress> Bind(const ListenAddress& address, int workers);
+
+// "127.0.0.1:5300", "[::1]:5300", "192.0.2.1" (port 53), as command lines give
+// them. InvalidArgument says what it should look like.
+absl::StatusOr<ListenAddress> ParseListenFlag(absl::string_view text);
 
 }  // namespace rbld
 
