@@ -8,6 +8,12 @@
 #include "store/check.h"
 
 namespace rbld {
+namespace {
+
+// Below this, rounding up to huge pages could cost much of the index's size.
+constexpr size_t kHugePageMinBytes = size_t{8} << 20;
+
+}  // namespace
 
 PageRegion::PageRegion(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
@@ -16,6 +22,10 @@ PageRegion::PageRegion(size_t bytes) : size_(bytes) {
   // As `new` does: there is no way to go on without memory for the index.
   RBLD_CHECK(pages != MAP_FAILED, "out of memory for the lookup index");
   data_ = static_cast<char*>(pages);
+  // Lookups hit any page of a large base, so that the processor's table of
+  // pages is too small for it; huge pages make it last. Only advice: without
+  // them it is slower, not wrong.
+  if (bytes >= kHugePageMinBytes) madvise(pages, bytes, MADV_HUGEPAGE);
 }
 
 PageRegion::~PageRegion() {
