@@ -183,15 +183,16 @@ class Ipv4BlockView {
     return std::min(begin, latest);
   }
 
-  // The place of `low` among the singles; single_count_ if it is not there.
+  // The place of `low` among the singles; single_count_ or more if it is not
+  // there. (In a short table the window goes beyond the end, and what lies
+  // there may look like a match; but a true one comes before it.)
   uint32_t FindSingle(uint16_t low) const {
     const uint32_t window = Window();
     const uint32_t begin = WindowBegin(low, window);
-    uint64_t matches = window == kNarrowWindow
-                           ? MatchMask<kNarrowWindow>(singles_ + begin, low)
-                           : MatchMask<kWideWindow>(singles_ + begin, low);
-    const uint32_t in_window = single_count_ - begin;
-    if (in_window < 64) matches &= (uint64_t{1} << in_window) - 1;
+    const uint64_t matches =
+        window == kNarrowWindow
+            ? MatchMask<kNarrowWindow>(singles_ + begin, low)
+            : MatchMask<kWideWindow>(singles_ + begin, low);
     if (matches != 0) {
       return begin + static_cast<uint32_t>(std::countr_zero(matches));
     }

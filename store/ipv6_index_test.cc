@@ -414,6 +414,22 @@ TEST(Ipv6Index, GrowsFromNothingByManySingleChangesAndShrinksAgain) {
   EXPECT_LT(index->MemoryBytes(), 40000u);
 }
 
+TEST(Ipv6Index, StretchOfARemovedLeafTakesNewRuns) {
+  Ipv6IndexBuilder builder;
+  for (uint32_t i = 1; i <= 2000; ++i) {
+    builder.Add(Bytes(i * 100), Bytes(i * 100), 1);
+  }
+  // Away with the first leaf, and a run where it was.
+  const Number end = kIpv6LeafPieces * 100 + 50;
+  auto index = builder.Build()->WithReplaced(Bytes(0), Bytes(end), {});
+  EXPECT_FALSE(index->AnyWithin(Bytes(0), Bytes(end)));
+  index = index->WithReplaced(Bytes(3), Bytes(4), Runs{MakeRun(3, 4, 9)});
+  EXPECT_TRUE(index->AnyWithin(Bytes(0), Bytes(5)));
+  EXPECT_EQ(Within(*index, 0, 1000), (Runs{MakeRun(3, 4, 9)}));
+  EXPECT_EQ(index->Lookup(Bytes(4)), 9u);
+  EXPECT_EQ(index->Lookup(Bytes(5)), kNotListed);
+}
+
 TEST(Ipv6Index, ValueIdsMayHaveAllBits) {
   const Runs runs = {
       MakeRun(10, 10, UINT32_MAX), MakeRun(12, 12, UINT32_MAX - 1),
