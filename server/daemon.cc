@@ -213,6 +213,8 @@ absl::Status Daemon::OpenStore(const Config& config) {
   options.clock = &clock_;
   options.journal_max_changes = config.journal_max_changes;
   options.journal_max_age_seconds = config.journal_max_age_seconds;
+  options.file_system = options_.file_system;
+  options.sync = options_.sync;
   options.on_publish = [this](std::shared_ptr<const StoreView> view) {
     PublishView(std::move(view));
   };

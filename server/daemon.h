@@ -40,6 +40,9 @@ struct DaemonOptions {
   std::vector<ListenAddress> listen;
   int workers = 0;
   const Clock* clock = nullptr;  // required, not owned
+  // For tests that lose unsynced data; as in PublisherOptions.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
+  bool sync = true;
 };
 
 class Daemon : public DaemonControl {
