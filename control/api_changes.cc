@@ -1,0 +1,103 @@
+// POST /v1/changes.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "control/api_routes.h"
+#include "control/peer.h"
+#include "xxhash.h"
+
+namespace rbld {
+namespace {
+
+constexpr size_t kMaxIdempotencyKeyBytes = 128;
+constexpr char kRelayTestSource[] = "relay-test";
+
+// The key that the store remembers. Who asked and what was asked are parts of
+// it, so that a key that is used again for something else is a new request
+// and never gets another one's result.
+std::string StoredKey(const ApiRequest& request) {
+  return absl::StrCat(
+      request.peer, "/", request.idempotency_key, "/",
+      absl::Hex(XXH3_64bits(request.body.data(), request.body.size()),
+                absl::kZeroPad16));
+}
+
+// The verifier speaks for its own source only.
+absl::Status CheckRelaydRights(const ChangeRequest& request) {
+  for (const Change& change : request.changes) {
+    if (change.source != kRelayTestSource ||
+        (change.verb != Change::Verb::kAdd &&
+         change.verb != Change::Verb::kRemove)) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          "the relayd socket may only add and remove listings of the source ",
+          kRelayTestSource));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<std::string> ApiRoutes::ListNames() const {
+  std::vector<std::string> names;
+  for (const ListConfig& list : daemon_.config()->lists) {
+    names.push_back(list.name);
+  }
+  return names;
+}
+
+std::string ApiRoutes::DefaultList() const {
+  const std::vector<std::string> names = ListNames();
+  return names.size() == 1 ? names.front() : "";
+}
+
+absl::StatusOr<std::string> ApiRoutes::ListOrDefault(
+    const std::string& list) const {
+  const std::string chosen = list.empty() ? DefaultList() : list;
+  if (!chosen.empty()) return chosen;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "name a list; there are: ", absl::StrJoin(ListNames(), ", ")));
+}
+
+ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
+  absl::StatusOr<Json> json = ParseJson(request.body);
+  if (!json.ok()) return ErrorResponse(json.status());
+  absl::StatusOr<ChangeRequest> changes =
+      ChangeRequestFromJson(*json, DefaultList(), clock_.NowSeconds());
+  if (!changes.ok()) return ErrorResponse(changes.status());
+  if (changes->changes.size() > static_cast<size_t>(kMaxChangesPerRequest)) {
+    return ErrorResponse(
+        413, "too_large",
+        absl::StrCat("a request has at most ", kMaxChangesPerRequest,
+                     " changes; send several, or use an import"));
+  }
+  if (request.role == Role::kRelayd) {
+    if (absl::Status s = CheckRelaydRights(*changes); !s.ok()) {
+      return ErrorResponse(s);
+    }
+  }
+  for (const char c : request.idempotency_key) {
+    if (c < 0x21 || c > 0x7e) {
+      return ErrorResponse(400, "invalid",
+                           "Idempotency-Key: printable ASCII without spaces");
+    }
+  }
+  if (request.idempotency_key.size() > kMaxIdempotencyKeyBytes) {
+    return ErrorResponse(400, "invalid",
+                         absl::StrCat("Idempotency-Key: at most ",
+                                      kMaxIdempotencyKeyBytes, " bytes"));
+  }
+  if (!request.idempotency_key.empty()) {
+    changes->idempotency_key = StoredKey(request);
+  }
+  changes->actor = ActorText(changes->actor, request.peer);
+  if (changes->request.empty()) {
+    changes->request = VerbName(changes->changes.front().verb);
+  }
+  const absl::StatusOr<ChangeResult> result = publisher_.Apply(*changes);
+  if (!result.ok()) return ErrorResponse(result.status());
+  return JsonResponse(ToJson(*changes, *result));
+}
+
+}  // namespace rbld

@@ -1,0 +1,183 @@
+// Looking things up: targets, listings, history, audit.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "control/api_routes.h"
+#include "control/query_reader.h"
+#include "store/target.h"
+
+namespace rbld {
+namespace {
+
+constexpr int kMaxPage = 10'000;
+constexpr int kDefaultPage = 100;
+
+Detail DetailFor(Role role) {
+  return role == Role::kPublic ? Detail::kPublic : Detail::kFull;
+}
+
+const char* KindName(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kName:
+      return "name";
+    case TargetKind::kIpv4:
+      return "ipv4";
+    case TargetKind::kIpv6:
+      return "ipv6";
+  }
+  return "unknown";
+}
+
+bool Holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status NoSuchList(const std::string& list,
+                        const std::vector<std::string>& names) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no list ", list.substr(0, 64),
+                   "; there are: ", absl::StrJoin(names, ", ")));
+}
+
+}  // namespace
+
+ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
+                                 const std::string& argument) {
+  QueryReader query(request.query);
+  std::string list;
+  query.Take("list", &list);
+  if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
+  const absl::StatusOr<Target> target = Target::Parse(argument);
+  if (!target.ok()) return ErrorResponse(target.status());
+  if (!list.empty() && !Holds(ListNames(), list)) {
+    return ErrorResponse(NoSuchList(list, ListNames()));
+  }
+  const absl::StatusOr<TargetReport> report = publisher_.Report(*target);
+  if (!report.ok()) return ErrorResponse(report.status());
+
+  Json json;
+  json["target"] = target->ToString();
+  json["kind"] = KindName(target->kind());
+  bool listed = false;
+  Json lists = Json::array();
+  for (const TargetReport::PerList& per_list : report->lists) {
+    if (!list.empty() && per_list.list != list) continue;
+    listed = listed || !per_list.effective.empty();
+    lists.push_back(ToJson(per_list, DetailFor(request.role)));
+  }
+  json["listed"] = listed;
+  json["lists"] = std::move(lists);
+  return JsonResponse(json);
+}
+
+ApiResponse ApiRoutes::GetListings(ApiRequest& request, const std::string&) {
+  FindQuery find;
+  find.limit = kDefaultPage;
+  std::string within;
+  std::string cursor;
+  QueryReader query(request.query);
+  query.Take("list", &find.list);
+  query.Take("source", &find.source);
+  query.Take("within", &within);
+  query.Take("text", &find.text);
+  query.Take("cursor", &cursor);
+  query.Take("limit", 1, kMaxPage, &find.limit);
+  if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
+  if (!find.list.empty() && !Holds(ListNames(), find.list)) {
+    return ErrorResponse(NoSuchList(find.list, ListNames()));
+  }
+  if (!within.empty()) {
+    const absl::StatusOr<Target> target = Target::Parse(within);
+    if (!target.ok()) {
+      return ErrorResponse(absl::InvalidArgumentError(
+          absl::StrCat("within: ", target.status().message())));
+    }
+    find.within = *target;
+  }
+  // The store's cursors are bytes; the API's are text without meaning.
+  if (!absl::WebSafeBase64Unescape(cursor, &find.cursor)) {
+    return ErrorResponse(400, "invalid",
+                         "cursor: give next_cursor of the page before");
+  }
+  const absl::StatusOr<FindPage> page = publisher_.Find(find);
+  if (!page.ok()) return ErrorResponse(page.status());
+
+  const Detail detail = DetailFor(request.role);
+  Json json;
+  json["listings"] = Json::array();
+  for (const Listing& listing : page->listings) {
+    json["listings"].push_back(ToJson(listing, detail));
+  }
+  json["exemptions"] = Json::array();
+  for (const Exemption& exemption : page->exemptions) {
+    json["exemptions"].push_back(ToJson(exemption, detail));
+  }
+  json["next_cursor"] =
+      page->next_cursor.empty()
+          ? Json(nullptr)
+          : Json(absl::WebSafeBase64Escape(page->next_cursor));
+  return JsonResponse(json);
+}
+
+ApiResponse ApiRoutes::GetHistory(ApiRequest& request, const std::string&) {
+  std::string list;
+  std::string text;
+  int limit = kDefaultPage;
+  QueryReader query(request.query);
+  query.Take("list", &list);
+  query.Take("target", &text);
+  query.Take("limit", 1, kMaxPage, &limit);
+  if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
+  const absl::StatusOr<Target> target = Target::Parse(text);
+  if (!target.ok()) {
+    return ErrorResponse(absl::InvalidArgumentError(
+        absl::StrCat("target: ", target.status().message())));
+  }
+  if (!list.empty() && !Holds(ListNames(), list)) {
+    return ErrorResponse(NoSuchList(list, ListNames()));
+  }
+  std::vector<HistoryEntry> entries;
+  for (const std::string& name :
+       list.empty() ? ListNames() : std::vector<std::string>{list}) {
+    absl::StatusOr<std::vector<HistoryEntry>> part =
+        publisher_.History(name, *target, limit);
+    if (!part.ok()) return ErrorResponse(part.status());
+    std::move(part->begin(), part->end(), std::back_inserter(entries));
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const HistoryEntry& a, const HistoryEntry& b) {
+                     return a.sequence > b.sequence;
+                   });
+  if (entries.size() > static_cast<size_t>(limit)) entries.resize(limit);
+  Json json;
+  json["target"] = target->ToString();
+  json["entries"] = Json::array();
+  for (const HistoryEntry& entry : entries) {
+    json["entries"].push_back(ToJson(entry));
+  }
+  return JsonResponse(json);
+}
+
+ApiResponse ApiRoutes::GetAudit(ApiRequest& request, const std::string&) {
+  int limit = kDefaultPage;
+  QueryReader query(request.query);
+  query.Take("limit", 1, kMaxPage, &limit);
+  if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
+  const absl::StatusOr<std::vector<HistoryEntry>> entries =
+      publisher_.Audit(limit);
+  if (!entries.ok()) return ErrorResponse(entries.status());
+  Json json;
+  json["entries"] = Json::array();
+  for (const HistoryEntry& entry : *entries) {
+    Json one = ToJson(entry);
+    one.erase("before");
+    one.erase("after");
+    json["entries"].push_back(std::move(one));
+  }
+  return JsonResponse(json);
+}
+
+}  // namespace rbld

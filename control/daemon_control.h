@@ -1,0 +1,80 @@
+// DaemonControl: what the control API asks of the program around it: how it is
+// doing, what it counts, which configuration it serves, and to load that again.
+//
+// server/ implements it for the daemon, rblctl for work on a store that no
+// daemon serves (control/offline_control.h). Thread-safe: the API's threads
+// call every method at any time.
+#ifndef RBLD_CONTROL_DAEMON_CONTROL_H_
+#define RBLD_CONTROL_DAEMON_CONTROL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "zones/config.h"
+#include "zones/dump.h"
+
+namespace rbld {
+
+struct DaemonStatus {
+  std::string version;   // "0.1.0"
+  bool offline = false;  // no daemon: a tool opened the store itself
+  int64_t started = 0;   // seconds since 1970 UTC
+  int pid = 0;
+  int64_t config_loaded = 0;           // seconds since 1970 UTC
+  std::string last_reload_error;       // empty: the last reload was fine
+  std::vector<std::string> listeners;  // "127.0.0.1:5300", both transports
+  int workers = 0;
+  uint64_t tcp_connections = 0;  // open now
+};
+
+// One counter since the start. `name` is a word of Prometheus' alphabet
+// ([a-z_]+), such as "udp_queries"; the API writes "rbld_NAME_total".
+struct DaemonCounter {
+  std::string name;
+  std::string help;  // one sentence
+  uint64_t value = 0;
+};
+
+// Queries to one zone by outcome: "listed", "nodata", "nxdomain", "static", …
+struct ZoneCounters {
+  struct Outcome {
+    std::string name;
+    uint64_t queries = 0;
+  };
+  std::string zone;
+  std::vector<Outcome> outcomes;
+};
+
+struct DaemonCounters {
+  std::vector<DaemonCounter> totals;
+  std::vector<ZoneCounters> zones;
+};
+
+class DaemonControl {
+ public:
+  virtual ~DaemonControl() = default;
+
+  virtual DaemonStatus Status() const = 0;
+  // Sums the workers' counters.
+  virtual DaemonCounters Counters() const = 0;
+  // The configuration that is being served; never null.
+  virtual std::shared_ptr<const Config> config() const = 0;
+  // Reads the configuration file again. All or nothing: on an error, whose
+  // message names file and line, the old configuration keeps serving.
+  virtual absl::Status Reload() = 0;
+  // Writes a dump of a configured zone; NotFound for another. Dumps into one
+  // folder run one after the other, scheduled ones included. `progress` may be
+  // null; 0.0 to 1.0 from the calling thread.
+  virtual absl::StatusOr<DumpSummary> Dump(
+      const std::string& zone, const DumpOptions& options,
+      const std::function<void(double)>& progress) = 0;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_CONTROL_DAEMON_CONTROL_H_

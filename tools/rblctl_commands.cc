@@ -1,0 +1,291 @@
+// The table of verbs and options: what parsing, help texts and suggestions are
+// made of.
+#include <utility>
+
+#include "tools/rblctl_context.h"
+
+namespace rbld {
+namespace {
+
+const OptionSpec kList = {
+    "list", "LIST", "The list; may be left out when there is only one.", false};
+const OptionSpec kDryRun = {"dry-run", "",
+                            "Check and report, but change nothing.", false};
+const OptionSpec kWhy = {"why", "TEXT",
+                         "Why you do it; kept in the audit record.", false};
+const OptionSpec kActor = {
+    "actor", "NAME", "Who asks for it, recorded as \"NAME via\" your user.",
+    false};
+const OptionSpec kIfSequence = {
+    "if-sequence", "N", "Refuse if the store has moved past sequence N.",
+    false};
+const OptionSpec kYes = {"yes", "", "Do not ask on the terminal.", false};
+const OptionSpec kNote = {"note", "TEXT", "A remark that stays with it.",
+                          false};
+const OptionSpec kExpires = {
+    "expires", "WHEN", "30d, 12h, 2026-12-31, 2026-12-31T12:00:00Z or never.",
+    false};
+
+constexpr char kBatchDetails[] =
+    "With \"-\" the targets come on standard input, one a line (# begins a "
+    "comment). A\nline may also be a JSON object with the keys target, list, "
+    "source, values, expires\nand note, which win over the options. Up to "
+    "10,000 lines go in one request, which\nhappens whole or not at all; after "
+    "a refusal nothing more is sent, and if something\nwas done before, the "
+    "exit code is 5.";
+
+VerbSpec Add() {
+  return {
+      "add",
+      "TARGET… | -",
+      1,
+      -1,
+      "List targets, or change what is listed.",
+      std::string("A target is an address, a prefix (192.0.2.0/24), a name "
+                  "(example.com), a name with\nits subdomains "
+                  "(.example.com) or only those (*.example.com).\n\n") +
+          kBatchDetails +
+          "\n\nExample: rblctl add 192.0.2.7 --list relays --code 127.0.0.2 "
+          "\\\n           --reason \"open relay, see https://…?$\" "
+          "--expires 30d",
+      {kList,
+       {"code", "CODE",
+        "The A record, such as 127.0.0.2; may be given several times. "
+        "Default: the list's.",
+        true},
+       {"reason", "TEXT", "The TXT record; $ stands for the address.", false},
+       {"ttl", "SECONDS", "Of the answer; default: the zone's.", false},
+       kExpires,
+       {"source", "SOURCE", "Whose listing it is; default: manual.", false},
+       kNote,
+       kWhy,
+       kActor,
+       kIfSequence,
+       kYes,
+       kDryRun}};
+}
+
+VerbSpec Remove() {
+  return {"remove",
+          "TARGET… | -",
+          1,
+          -1,
+          "Take targets off a list.",
+          std::string("Removes the listing of exactly this target: one that "
+                      "contains it stays (rblctl show\nfinds those; exempt "
+                      "takes a part of one out). Exit code 1 if none was "
+                      "listed.\n\n") +
+              kBatchDetails,
+          {kList,
+           {"source", "SOURCE", "Only this source's; default: every source's.",
+            false},
+           kWhy,
+           kActor,
+           kIfSequence,
+           kDryRun}};
+}
+
+VerbSpec Exempt() {
+  return {"exempt",
+          "TARGET… | -",
+          1,
+          -1,
+          "Make targets not listed, whatever lists them.",
+          kBatchDetails,
+          {kList,
+           {"source", "SOURCE",
+            "Only against this source's listings; default: the whole list's.",
+            false},
+           kExpires,
+           kNote,
+           kWhy,
+           kActor,
+           kIfSequence,
+           kYes,
+           kDryRun}};
+}
+
+VerbSpec Unexempt() {
+  return {
+      "unexempt",
+      "TARGET… | -",
+      1,
+      -1,
+      "Take exemptions away.",
+      kBatchDetails,
+      {kList,
+       {"source", "SOURCE",
+        "The exemption against this source; default: the whole list's.", false},
+       kWhy,
+       kActor,
+       kIfSequence,
+       kDryRun}};
+}
+
+VerbSpec Import() {
+  return {"import",
+          "FILE… | -",
+          1,
+          -1,
+          "Replace a source's listings by a feed's.",
+          "Whatever the source listed before and the feed does not list any "
+          "more is removed, in\none sequence number. gzip and zstd are "
+          "unpacked. A feed that would shrink or grow the\nsource by more than "
+          "the guard allows is refused as a whole.\n\nExample: rblctl import "
+          "/srv/feeds/ipsum.txt --list relays --expires 7d",
+          {kList,
+           {"source", "SOURCE",
+            "Whose listings; default: the file's name without its extensions.",
+            false},
+           {"format", "FORMAT",
+            "plain, ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset or "
+            "jsonl; default: by the file's extension or beginning, else plain.",
+            false},
+           {"code", "CODE", "For lines that give none; default: the list's.",
+            false},
+           {"reason", "TEXT", "For lines that give none; default: the list's.",
+            false},
+           kExpires,
+           {"max-shrink", "PERCENT", "The guard against losing; default: 30.",
+            false},
+           {"max-grow", "PERCENT", "The guard against growing; default: 30.",
+            false},
+           {"force", "", "Pass both guards.", false},
+           {"strict", "", "Refuse the whole if any line is rejected.", false},
+           kWhy,
+           kActor,
+           kDryRun}};
+}
+
+VerbSpec Dump() {
+  return {"dump",
+          "[ZONE]",
+          0,
+          1,
+          "Write a zone for mirrors, or a list.",
+          "With a zone: files of the daemon's machine, each renamed into place "
+          "when it is whole,\nand a MANIFEST. Folder and formats may come from "
+          "the configuration.\nWith --list instead: the list's records as JSON "
+          "Lines on standard output, ready for\nrblctl import.\n\nExample: "
+          "rblctl dump relays.example.org --to /srv/mirror --format "
+          "ip4trie,rfc1035",
+          {{"to", "DIR", "The folder; made if missing.", false},
+           {"format", "FORMAT",
+            "ip4trie, ip6trie, dnset, rfc1035 or jsonl; several by commas or "
+            "given several times.",
+            true},
+           {"list", "LIST", "Write this list instead of a zone.", false},
+           {"source", "SOURCE", "With --list: only this source's.", false}}};
+}
+
+VerbSpec Find() {
+  return {
+      "find",
+      "[TEXT]",
+      0,
+      1,
+      "Search listings and exemptions.",
+      "TEXT is a part of a reason or note. With --json each record is a "
+      "line of its own.",
+      {{"list", "LIST", "Only this list.", false},
+       {"source", "SOURCE", "Only this source.", false},
+       {"within", "TARGET", "Only targets equal to this or inside it.", false},
+       {"limit", "N", "At most so many; 0: all. Default: 100.", false}}};
+}
+
+std::vector<VerbSpec> Verbs() {
+  return {
+      Add(),
+      Remove(),
+      Exempt(),
+      Unexempt(),
+      {"show",
+       "TARGET",
+       1,
+       1,
+       "Is it listed, by whom and why?",
+       "Exit code 0 if DNS answers that it is listed, 1 if not.",
+       {{"list", "LIST", "Only this list.", false}}},
+      Find(),
+      {"history",
+       "TARGET",
+       1,
+       1,
+       "What happened to a target, newest first.",
+       "",
+       {{"list", "LIST", "Only this list.", false},
+        {"limit", "N", "At most so many; default: 100.", false}}},
+      {"audit",
+       "",
+       0,
+       0,
+       "Who changed what, newest first.",
+       "",
+       {{"limit", "N", "At most so many; default: 100.", false}}},
+      Import(),
+      Dump(),
+      {"list ls", "", 0, 0, "The lists.", "", {}},
+      {"list show",
+       "LIST",
+       1,
+       1,
+       "A list, its sources and its policy.",
+       "",
+       {}},
+      {"zone ls", "", 0, 0, "The zones.", "", {}},
+      {"zone show", "ZONE", 1, 1, "A zone.", "", {}},
+      {"reload",
+       "",
+       0,
+       0,
+       "Load the configuration again.",
+       "If the file is wrong, the old configuration keeps serving and the exit "
+       "code is 2 or 3.",
+       {}},
+      {"status", "", 0, 0, "How the daemon is doing.", "", {}},
+      {"stats", "", 0, 0, "What it has counted.", "", {}},
+      {"backup",
+       "DIR",
+       1,
+       1,
+       "Copy the store, consistent, while it runs.",
+       "DIR must not exist, or be an earlier backup of this store.",
+       {}},
+      {"restore",
+       "BACKUP DIR",
+       2,
+       2,
+       "Make a store out of a backup.",
+       "Needs no daemon. DIR must not exist or be empty. The restored store "
+       "begins a new\nepoch, and its zones' serials go on after the highest "
+       "that was used.",
+       {}},
+  };
+}
+
+}  // namespace
+
+const CommandTable& RblctlCommands() {
+  static const CommandTable* const kTable = new CommandTable{
+      "rblctl",
+      "rblctl tells rbld, the DNS blocklist server, what to do.",
+      {
+          {"socket", "PATH",
+           "The daemon's control socket. Default: $RBLD_SOCKET, else "
+           "/run/rbld/operator.sock.",
+           false},
+          {"store", "DIR",
+           "Work on this store itself; no daemon may be running on it.", false},
+          {"config", "FILE",
+           "With --store: where lists and zones come from (rbld.toml).", false},
+          {"json", "", "Print JSON, with times in UTC.", false},
+          {"version", "", "Print the version.", false},
+      },
+      Verbs(),
+      "Exit codes: 0 done, 1 not listed or nothing found, 2 usage, 3 refused,\n"
+      "4 no daemon, 5 outcome unknown or only a part done.\n\n"
+      "Try: rblctl status, rblctl show 127.0.0.2, rblctl add --help\n"};
+  return *kTable;
+}
+
+}  // namespace rbld
