@@ -18,6 +18,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Fills up to `size` bytes; 0 at the end. Errors name the source.
   virtual absl::StatusOr<size_t> Read(char* buffer, size_t size) = 0;
+  // For messages: a file's path; empty if there is none to tell.
+  virtual std::string name() const { return ""; }
 };
 
 // A regular file that is shorter at the end than it was when opened, or a

@@ -26,16 +26,16 @@ struct StaticRecord {
 enum class ZoneState { kServing, kRetired };
 
 struct ZoneConfig {
-  std::string name;        // "relays.example.org": lower case, no final dot
-  std::string wire_name;   // lower-case wire form with the root's byte
-  bool has_ipv4 = true;    // its kind
+  std::string name;       // "relays.example.org": lower case, no final dot
+  std::string wire_name;  // lower-case wire form with the root's byte
+  bool has_ipv4 = true;   // its kind
   bool has_ipv6 = true;
   bool has_names = false;
   ZoneState state = ZoneState::kServing;
-  std::vector<std::string> lists;  // names of ListConfigs, in order
-  uint32_t ttl_seconds = 300;           // of listings without one of their own
-  uint32_t negative_ttl_seconds = 60;   // SOA minimum and the SOA's TTL in
-                                        // negative answers (RFC 2308 §5)
+  std::vector<std::string> lists;      // names of ListConfigs, in order
+  uint32_t ttl_seconds = 300;          // of listings without one of their own
+  uint32_t negative_ttl_seconds = 60;  // SOA minimum and the SOA's TTL in
+                                       // negative answers (RFC 2308 §5)
   uint32_t soa_ttl_seconds = 3600;
   uint32_t refresh_seconds = 3600;
   uint32_t retry_seconds = 600;
@@ -43,7 +43,7 @@ struct ZoneConfig {
   std::string soa_mname_wire;
   std::string soa_rname_wire;
   uint32_t ns_ttl_seconds = 86400;
-  std::vector<std::string> ns_wire;  // NS targets, in order
+  std::vector<std::string> ns_wire;   // NS targets, in order
   std::vector<StaticRecord> records;  // besides SOA and NS; below the apex too
   uint32_t test_code = 0x7f000002;    // RFC 5782 §5 test entries
   std::string test_reason;
@@ -79,8 +79,8 @@ struct Config {
   int64_t journal_max_age_seconds = 30 * 86400;
   // [server]
   std::vector<ListenAddress> listen;
-  int workers = 1;  // 1 to 256
-  int tcp_max_connections = 1024;       // of all workers together
+  int workers = 1;                 // 1 to 256
+  int tcp_max_connections = 1024;  // of all workers together
   int tcp_idle_timeout_seconds = 10;
   int tcp_total_timeout_seconds = 120;
   std::string user;  // drop root to it; empty: stay

@@ -10,11 +10,9 @@
 #include "absl/status/statusor.h"
 #include "store/publisher.h"
 #include "zones/config.h"
+#include "zones/dump_format.h"
 
 namespace rbld {
-
-enum class DumpFormat { kIp4Trie, kIp6Trie, kDnset, kRfc1035, kJsonLines };
-absl::StatusOr<DumpFormat> ParseDumpFormat(absl::string_view name);
 
 struct DumpOptions {
   std::string directory;  // made if missing
@@ -45,11 +43,9 @@ struct DumpSummary {
 // each file format, records, bytes, SHA-256) last. FailedPrecondition, with the
 // reason, where a format cannot say what the zone answers. `progress` may be
 // null; 0.0 to 1.0.
-absl::StatusOr<DumpSummary> DumpZone(const ZoneConfig& zone,
-                                     const PinnedStore& store,
-                                     int64_t now_seconds,
-                                     const DumpOptions& options,
-                                     const std::function<void(double)>& progress);
+absl::StatusOr<DumpSummary> DumpZone(
+    const ZoneConfig& zone, const PinnedStore& store, int64_t now_seconds,
+    const DumpOptions& options, const std::function<void(double)>& progress);
 
 }  // namespace rbld
 

@@ -1,0 +1,385 @@
+#include "zones/config.h"
+
+#include <arpa/inet.h>
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+#include "dns/name.h"
+#include "zones/config_settings.h"
+#include "zones/dump_format.h"
+#include "zones/static_records.h"
+
+namespace rbld {
+namespace {
+
+constexpr size_t kMaxConfigBytes = 16 << 20;
+
+bool IsListName(absl::string_view name) {
+  if (name.empty() || name.size() > 63) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool inner = c == '_' || c == '-';
+    if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) &&
+        !(inner && i > 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
+  const auto bad = [&](absl::string_view why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\": ", why,
+                     "; write \"192.0.2.1:53\" or \"[2001:db8::1]:53\""));
+  };
+  ListenAddress listen;
+  listen.text = text;
+  absl::string_view rest = text;
+  std::string port_text = "53";
+  int family = AF_INET;
+  if (!rest.empty() && rest[0] == '[') {
+    family = AF_INET6;
+    const size_t close = rest.find(']');
+    if (close == absl::string_view::npos) return bad("the ] is missing");
+    listen.address = std::string(rest.substr(1, close - 1));
+    rest.remove_prefix(close + 1);
+    if (!rest.empty() && rest[0] != ':') return bad("no port after the ]");
+    if (!rest.empty()) port_text = std::string(rest.substr(1));
+  } else {
+    const size_t colon = rest.find(':');
+    if (colon != rest.rfind(':')) {
+      return bad("an IPv6 address stands in brackets");
+    }
+    listen.address = std::string(rest.substr(0, colon));
+    if (colon != absl::string_view::npos) {
+      port_text = std::string(rest.substr(colon + 1));
+    }
+  }
+  unsigned char scratch[16];
+  if (inet_pton(family, listen.address.c_str(), scratch) != 1) {
+    return bad("not a numeric address");
+  }
+  // Port 0 lets the kernel choose, which tests use.
+  uint32_t port = 0;
+  if (port_text.empty() || !absl::ascii_isdigit(port_text[0]) ||
+      !absl::SimpleAtoi(port_text, &port) || port > 65535) {
+    return bad("the port must be from 0 to 65535");
+  }
+  listen.port = static_cast<uint16_t>(port);
+  return listen;
+}
+
+absl::Status FinishServer(const ServerDraft& draft, Config* config) {
+  for (const auto& [text, node] : draft.listen) {
+    absl::StatusOr<ListenAddress> listen = ParseListenAddress(text);
+    if (!listen.ok()) return node.Error(listen.status().message());
+    for (const ListenAddress& other : config->listen) {
+      if (other.address == listen->address && other.port == listen->port &&
+          listen->port != 0) {
+        return node.Error(absl::StrCat("\"", text, "\" stands here twice"));
+      }
+    }
+    config->listen.push_back(*std::move(listen));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishControl(const ControlDraft& draft) {
+  std::map<std::string, std::string> seen;
+  for (const auto& [key, node] : draft.sockets) {
+    std::string path;
+    if (const absl::Status s = node.ReadPath(&path); !s.ok()) return s;
+    if (path.empty()) continue;
+    const auto [at, fresh] = seen.emplace(path, key);
+    if (!fresh) {
+      return node.Error(absl::StrCat(
+          "is the same path as ", at->second,
+          "; each role has a socket of its own, as the role comes from it"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishValues(const ListDraft& draft, ListConfig* list) {
+  const TomlNode* where = &draft.node;
+  if (!draft.values.empty()) {
+    if (draft.single_value.present()) {
+      return draft.single_value.Error(
+          "stands beside `values`; give either `values`, or `code`, `reason` "
+          "and `ttl` for one value");
+    }
+    list->default_values.clear();
+    for (const auto& [value, node] : draft.values) {
+      list->default_values.push_back(value);
+      const absl::Status status = CheckValues(list->policy, {value});
+      if (!status.ok()) return node.Error(status.message());
+    }
+  } else {
+    list->default_values = {draft.value};
+    if (draft.single_value.present()) where = &draft.single_value;
+  }
+  Normalize(&list->default_values);
+  const absl::Status status = CheckValues(list->policy, list->default_values);
+  if (!status.ok()) return where->Error(status.message());
+  return absl::OkStatus();
+}
+
+absl::Status FinishList(const TomlNode& node, Config* config,
+                        std::map<std::string, uint32_t>* lines) {
+  ListDraft draft;
+  draft.node = node;
+  if (const absl::Status s = ReadTable(node, ListSettings(), &draft); !s.ok()) {
+    return s;
+  }
+  ListConfig& list = draft.list;
+  if (!IsListName(list.name)) {
+    return draft.name_node.Error(absl::StrCat(
+        "\"", list.name,
+        "\" is no list name; use a-z, 0-9, - and _, at most 63 characters, "
+        "the first a letter or digit"));
+  }
+  const auto [first, fresh] = lines->emplace(list.name, draft.name_node.line());
+  if (!fresh) {
+    return draft.name_node.Error(
+        absl::StrCat("there is a list \"", list.name, "\" already, at line ",
+                     first->second, "; give this one another name"));
+  }
+  for (const auto& [text, never_node] : draft.never) {
+    absl::StatusOr<Target> target = Target::Parse(text);
+    if (!target.ok()) return never_node.Error(target.status().message());
+    list.policy.never.push_back(*std::move(target));
+  }
+  if (const absl::Status s = FinishValues(draft, &list); !s.ok()) return s;
+  config->lists.push_back(std::move(list));
+  return absl::OkStatus();
+}
+
+// The zone's own name, its kind and its lists.
+absl::Status FinishZoneBasics(const Config& config, ZoneDraft* draft) {
+  ZoneConfig& zone = draft->zone;
+  const absl::StatusOr<std::string> wire = NameFromText(zone.name);
+  if (!wire.ok() || *wire == std::string(1, '\0')) {
+    return draft->name_node.Error(absl::StrCat(
+        "\"", zone.name, "\" is no zone name",
+        wire.ok() ? "" : absl::StrCat(" (", wire.status().message(), ")")));
+  }
+  // An address below the zone must fit into a name (RFC 1035 §2.3.4).
+  constexpr size_t kIpv6NibbleBytes = 64;
+  if (wire->size() + kIpv6NibbleBytes > kMaxWireNameBytes) {
+    return draft->name_node.Error(
+        "the name is too long; with the 32 nibbles of an IPv6 address it "
+        "would be over 255 bytes");
+  }
+  zone.wire_name = absl::AsciiStrToLower(*wire);
+  std::string text = NameToText(zone.wire_name);
+  text.pop_back();
+  zone.name = std::move(text);
+  if (!draft->kinds.empty()) {
+    zone.has_ipv4 = zone.has_ipv6 = zone.has_names = false;
+  }
+  for (const auto& [kind, node] : draft->kinds) {
+    if (kind == "ipv4" || kind == "mixed") zone.has_ipv4 = true;
+    if (kind == "ipv6" || kind == "mixed") zone.has_ipv6 = true;
+    if (kind == "names") zone.has_names = true;
+    if (kind != "ipv4" && kind != "ipv6" && kind != "mixed" &&
+        kind != "names") {
+      return node.Error(absl::StrCat(
+          "\"", kind,
+          "\" is no kind; use \"ipv4\", \"ipv6\", \"names\" or \"mixed\" "
+          "(IPv4 and IPv6)"));
+    }
+  }
+  for (const auto& [name, node] : draft->lists) {
+    bool known = false;
+    for (const ListConfig& list : config.lists) known |= list.name == name;
+    if (!known) {
+      return node.Error(absl::StrCat("there is no list \"", name,
+                                     "\"; add a [[list]] of that name, or "
+                                     "correct this one"));
+    }
+    for (const std::string& other : zone.lists) {
+      if (other == name) {
+        return node.Error(
+            absl::StrCat("the list \"", name, "\" stands here twice"));
+      }
+    }
+    zone.lists.push_back(name);
+  }
+  if (zone.lists.empty() && zone.state == ZoneState::kServing) {
+    return draft->node.Error(
+        "publishes no list; name at least one in `lists`, or set state = "
+        "\"retired\"");
+  }
+  return absl::OkStatus();
+}
+
+// A name of the file that is a whole name, with or without its final dot.
+absl::StatusOr<std::string> ReadHostName(const std::string& text,
+                                         const TomlNode& node) {
+  const absl::StatusOr<std::string> wire = NameFromText(text);
+  if (!wire.ok()) return node.Error(wire.status().message());
+  if (LabelCount(*wire) < 2) {
+    return node.Error(absl::StrCat(
+        "\"", text, "\" must be a whole name, such as ns1.example.org"));
+  }
+  return absl::AsciiStrToLower(*wire);
+}
+
+absl::Status FinishZoneRecords(ZoneDraft* draft) {
+  ZoneConfig& zone = draft->zone;
+  for (const auto& [text, node] : draft->ns) {
+    absl::StatusOr<std::string> wire = ReadHostName(text, node);
+    if (!wire.ok()) return wire.status();
+    for (const std::string& other : zone.ns_wire) {
+      if (other == *wire) {
+        return node.Error(absl::StrCat("\"", text, "\" stands here twice"));
+      }
+    }
+    zone.ns_wire.push_back(*std::move(wire));
+  }
+  if (zone.ns_wire.empty()) {
+    return draft->node.Error(
+        "`ns` names no name server; a zone has one at "
+        "least (RFC 1034 §4.2.2)");
+  }
+  zone.soa_mname_wire = zone.ns_wire.front();
+  if (draft->mname_node.present()) {
+    absl::StatusOr<std::string> wire =
+        ReadHostName(draft->mname, draft->mname_node);
+    if (!wire.ok()) return wire.status();
+    zone.soa_mname_wire = *std::move(wire);
+  }
+  absl::StatusOr<std::string> rname = MailboxToWire(
+      draft->rname_node.present() ? draft->rname
+                                  : absl::StrCat("hostmaster.", zone.name));
+  if (!rname.ok()) {
+    return (draft->rname_node.present() ? draft->rname_node : draft->node)
+        .Error(rname.status().message());
+  }
+  zone.soa_rname_wire = *std::move(rname);
+  for (const auto& [text, node] : draft->records) {
+    absl::StatusOr<StaticRecord> record =
+        ParseStaticRecord(zone, zone.ttl_seconds, text);
+    if (!record.ok()) return node.Error(record.status().message());
+    const absl::Status status = AddStaticRecord(*std::move(record), &zone);
+    if (!status.ok()) return node.Error(status.message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishZone(const TomlNode& node, Config* config,
+                        std::map<std::string, uint32_t>* lines) {
+  ZoneDraft draft;
+  draft.node = node;
+  if (const absl::Status s = ReadTable(node, ZoneSettings(), &draft); !s.ok()) {
+    return s;
+  }
+  if (const absl::Status s = FinishZoneBasics(*config, &draft); !s.ok()) {
+    return s;
+  }
+  ZoneConfig& zone = draft.zone;
+  const auto [first, fresh] = lines->emplace(zone.name, draft.name_node.line());
+  if (!fresh) {
+    return draft.name_node.Error(
+        absl::StrCat("there is a zone \"", zone.name, "\" already, at line ",
+                     first->second, "; give this one another name"));
+  }
+  if (const absl::Status s = FinishZoneRecords(&draft); !s.ok()) return s;
+  if (const absl::Status s = CheckReason(zone.test_reason); !s.ok()) {
+    return draft.test_reason_node.Error(s.message());
+  }
+  if (!draft.test_reason_node.present()) {
+    zone.test_reason = absl::StrCat("Test entry of ", zone.name,
+                                    " (RFC 5782); it is always listed");
+  }
+  config->zones.push_back(std::move(zone));
+  return absl::OkStatus();
+}
+
+absl::Status FinishDump(const TomlNode& node, Config* config) {
+  DumpDraft draft;
+  if (const absl::Status s = ReadTable(node, DumpSettings(), &draft); !s.ok()) {
+    return s;
+  }
+  DumpConfig& dump = draft.dump;
+  dump.zone = absl::AsciiStrToLower(dump.zone);
+  if (!dump.zone.empty() && dump.zone.back() == '.') dump.zone.pop_back();
+  bool known = false;
+  for (const ZoneConfig& zone : config->zones) known |= zone.name == dump.zone;
+  if (!known) {
+    return draft.zone_node.Error(
+        absl::StrCat("there is no zone \"", dump.zone,
+                     "\"; add a [[zone]] of that name, or correct this one"));
+  }
+  for (const auto& [name, format_node] : draft.formats) {
+    const absl::StatusOr<DumpFormat> format = ParseDumpFormat(name);
+    if (!format.ok()) return format_node.Error(format.status().message());
+    dump.formats.push_back(name);
+  }
+  if (dump.formats.empty()) {
+    return draft.formats_node.Error("names no format");
+  }
+  for (const DumpConfig& other : config->dumps) {
+    if (other.directory == dump.directory) {
+      return draft.directory_node.Error(absl::StrCat(
+          "\"", dump.directory, "\" is the folder of the dump of ", other.zone,
+          " already; a folder has one MANIFEST, so choose another"));
+    }
+  }
+  config->dumps.push_back(std::move(dump));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(absl::string_view text,
+                                   const std::string& path) {
+  const toml::parse_result parsed =
+      toml::parse(std::string_view(text.data(), text.size()));
+  if (!parsed) {
+    const toml::source_position at = parsed.error().source().begin;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ":", at.line, ":", at.column, ": ",
+                     absl::string_view(parsed.error().description().data(),
+                                       parsed.error().description().size())));
+  }
+  FileDraft draft;
+  draft.config.path = path;
+  const TomlNode root(&parsed.table(), &path, "");
+  absl::Status status = ReadTable(root, FileSettings(), &draft);
+  if (!status.ok()) return status;
+  Config& config = draft.config;
+  status = FinishServer(draft.server, &config);
+  if (!status.ok()) return status;
+  status = FinishControl(draft.control);
+  if (!status.ok()) return status;
+  std::map<std::string, uint32_t> list_lines;
+  for (const TomlNode& node : draft.lists) {
+    status = FinishList(node, &config, &list_lines);
+    if (!status.ok()) return status;
+  }
+  std::map<std::string, uint32_t> zone_lines;
+  for (const TomlNode& node : draft.zones) {
+    status = FinishZone(node, &config, &zone_lines);
+    if (!status.ok()) return status;
+  }
+  for (const TomlNode& node : draft.dumps) {
+    status = FinishDump(node, &config);
+    if (!status.ok()) return status;
+  }
+  return std::move(config);
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxConfigBytes);
+  if (!text.ok()) return text.status();
+  return ParseConfig(*text, path);
+}
+
+}  // namespace rbld

@@ -1,0 +1,81 @@
+// The settings of rbld.toml: for each table what it is read into and the rows
+// that check it. Only the configuration's own sources use this.
+#ifndef RBLD_ZONES_CONFIG_SETTINGS_H_
+#define RBLD_ZONES_CONFIG_SETTINGS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zones/config.h"
+#include "zones/toml_node.h"
+
+namespace rbld {
+
+// Text whose meaning hangs on other keys, kept with its place until all are
+// read.
+using PlacedTexts = std::vector<std::pair<std::string, TomlNode>>;
+
+struct ServerDraft {
+  PlacedTexts listen;
+};
+
+struct ControlDraft {
+  PlacedTexts sockets;  // key and node
+};
+
+struct ListDraft {
+  TomlNode node;
+  ListConfig list;
+  TomlNode name_node;
+  Value value;            // of code, reason and ttl
+  TomlNode single_value;  // the first of them that stands in the file
+  std::vector<std::pair<Value, TomlNode>> values;
+  PlacedTexts never;
+};
+
+struct ZoneDraft {
+  TomlNode node;
+  ZoneConfig zone;
+  TomlNode name_node;
+  PlacedTexts kinds;
+  PlacedTexts lists;
+  PlacedTexts ns;
+  PlacedTexts records;
+  std::string mname;
+  TomlNode mname_node;
+  std::string rname;
+  TomlNode rname_node;
+  TomlNode test_reason_node;
+};
+
+struct DumpDraft {
+  DumpConfig dump;
+  TomlNode zone_node;
+  TomlNode directory_node;
+  TomlNode formats_node;
+  PlacedTexts formats;
+};
+
+struct FileDraft {
+  Config config;
+  ServerDraft server;
+  ControlDraft control;
+  std::vector<TomlNode> lists;
+  std::vector<TomlNode> zones;
+  std::vector<TomlNode> dumps;
+};
+
+const std::vector<Setting<FileDraft>>& FileSettings();
+const std::vector<Setting<FileDraft>>& StoreSettings();
+const std::vector<Setting<FileDraft>>& ServerSettings();
+const std::vector<Setting<FileDraft>>& ControlSettings();
+const std::vector<Setting<ListDraft>>& ListSettings();
+const std::vector<Setting<Value>>& ValueSettings();
+const std::vector<Setting<ZoneDraft>>& ZoneSettings();
+const std::vector<Setting<ZoneDraft>>& SoaSettings();
+const std::vector<Setting<DumpDraft>>& DumpSettings();
+
+}  // namespace rbld
+
+#endif  // RBLD_ZONES_CONFIG_SETTINGS_H_

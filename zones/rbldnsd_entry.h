@@ -1,0 +1,30 @@
+// The addresses of rbldnsd's data files. Pure functions; each removes what it
+// read from the front of `*text` and leaves what follows.
+#ifndef RBLD_ZONES_RBLDNSD_ENTRY_H_
+#define RBLD_ZONES_RBLDNSD_ENTRY_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/ip_prefix.h"
+
+namespace rbld {
+
+struct Ipv4Range {
+  uint32_t first = 0;
+  uint32_t last = 0;
+};
+
+// "1.2.3.4", the beginning of an address ("1.2.3": its /24, but never one octet
+// alone), "1.2.3.0/24", "10/8", and with `ranges` also "1.2.3.1-255" and
+// "1.2-1.4".
+absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text, bool ranges);
+
+// "2001:db8::/32", "2001:db8:1" (its words: a /48), "2001:db8::1" (with "::" a
+// whole address).
+absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text);
+
+}  // namespace rbld
+
+#endif  // RBLD_ZONES_RBLDNSD_ENTRY_H_

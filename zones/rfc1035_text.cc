@@ -1,0 +1,119 @@
+#include "zones/rfc1035_text.h"
+
+#include <ldns/ldns.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "dns/name.h"
+
+namespace rbld {
+namespace {
+
+constexpr size_t kMaxStringBytes = 255;  // RFC 1035 §3.3
+
+}  // namespace
+
+std::string ReversedLabels(absl::string_view labels) {
+  std::vector<absl::string_view> parts;
+  for (size_t i = 0; i < labels.size();) {
+    const size_t size =
+        1 + static_cast<size_t>(static_cast<uint8_t>(labels[i]));
+    parts.push_back(labels.substr(i, size));
+    i += size;
+  }
+  std::string reversed;
+  reversed.reserve(labels.size());
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    reversed.append(part->data(), part->size());
+  }
+  return reversed;
+}
+
+std::string RelativeText(absl::string_view labels) {
+  char text[kMaxNameTextBytes];
+  const int bytes =
+      WriteLabelsText(reinterpret_cast<const uint8_t*>(labels.data()),
+                      static_cast<int>(labels.size()), text);
+  return std::string(text, static_cast<size_t>(bytes));
+}
+
+std::string SubjectOfName(absl::string_view reversed_wire) {
+  return RelativeText(ReversedLabels(reversed_wire));
+}
+
+std::string NibbleOwner(const AddressBytes& address, int nibbles) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string owner;
+  owner.reserve(static_cast<size_t>(nibbles) * 2);
+  for (int i = nibbles; i-- > 0;) {
+    const uint8_t byte = address[static_cast<size_t>(i) / 2];
+    owner.push_back(kDigits[i % 2 == 0 ? byte >> 4 : byte & 15]);
+    if (i > 0) owner.push_back('.');
+  }
+  return owner;
+}
+
+std::string TxtStrings(absl::string_view text) {
+  std::string strings;
+  do {
+    absl::StrAppend(&strings, strings.empty() ? "\"" : " \"");
+    for (const char c : text.substr(0, kMaxStringBytes)) {
+      if (c == '"' || c == '\\') {
+        strings.push_back('\\');
+        strings.push_back(c);
+      } else if (!absl::ascii_isprint(static_cast<unsigned char>(c))) {
+        absl::StrAppendFormat(&strings, "\\%03d", static_cast<uint8_t>(c));
+      } else {
+        strings.push_back(c);
+      }
+    }
+    strings.push_back('"');
+    text.remove_prefix(std::min(kMaxStringBytes, text.size()));
+  } while (!text.empty());
+  return strings;
+}
+
+std::string RdataText(uint16_t type, absl::string_view rdata) {
+  // As a record of the root, which ldns reads and spells.
+  std::string wire(1, '\0');
+  for (const uint32_t number :
+       {uint32_t{type}, uint32_t{1}, uint32_t{0}, uint32_t{0},
+        static_cast<uint32_t>(rdata.size())}) {
+    wire.push_back(static_cast<char>(number >> 8));
+    wire.push_back(static_cast<char>(number));
+  }
+  wire.append(rdata.data(), rdata.size());
+  ldns_rr* rr = nullptr;
+  size_t position = 0;
+  std::string text;
+  if (ldns_wire2rr(&rr, reinterpret_cast<const uint8_t*>(wire.data()),
+                   wire.size(), &position,
+                   LDNS_SECTION_ANSWER) == LDNS_STATUS_OK) {
+    for (size_t i = 0; i < ldns_rr_rd_count(rr); ++i) {
+      char* const field = ldns_rdf2str(ldns_rr_rdf(rr, i));
+      if (field == nullptr) {
+        text.clear();
+        break;
+      }
+      absl::StrAppend(&text, " ", field);
+      free(field);
+    }
+    ldns_rr_free(rr);
+  }
+  if (text.empty()) {
+    return absl::StrCat("TYPE", type, " \\# ", rdata.size(), " ",
+                        absl::BytesToHexString(rdata));
+  }
+  char* const name = ldns_rr_type2str(static_cast<ldns_rr_type>(type));
+  text = absl::StrCat(name, text);
+  free(name);
+  return text;
+}
+
+}  // namespace rbld

@@ -1,0 +1,35 @@
+// Pieces of RFC 1035 zone files. Pure functions.
+#ifndef RBLD_ZONES_RFC1035_TEXT_H_
+#define RBLD_ZONES_RFC1035_TEXT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "base/ip_prefix.h"
+
+namespace rbld {
+
+// "\7example\3com" for "\3com\7example" and back: whole labels, no root byte.
+std::string ReversedLabels(absl::string_view labels);
+
+// Whole labels as a name relative to the origin, "a.b".
+std::string RelativeText(absl::string_view labels);
+
+// The first `nibbles` nibbles of an address as a relative owner name
+// (RFC 5782 §2.4).
+std::string NibbleOwner(const AddressBytes& address, int nibbles);
+
+// "\"…\" \"…\"": strings of at most 255 bytes (RFC 1035 §3.3.14).
+std::string TxtStrings(absl::string_view text);
+
+// "A 192.0.2.1", by ldns; "TYPEn \# …" (RFC 3597 §5) for types it has no text
+// of.
+std::string RdataText(uint16_t type, absl::string_view rdata);
+
+// What "$" is in the reason of a name: as the responder writes it.
+std::string SubjectOfName(absl::string_view reversed_wire);
+
+}  // namespace rbld
+
+#endif  // RBLD_ZONES_RFC1035_TEXT_H_
