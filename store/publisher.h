@@ -122,6 +122,8 @@ struct StoreStats {
   uint64_t imports = 0;
   uint64_t disk_bytes = 0;
   uint64_t value_sets = 0;
+  // Every list that the store has data of, configured or not.
+  std::vector<std::string> stored_lists;
 };
 
 // A frozen state of the store, for dumps and long reads. Keeps disk space

@@ -585,6 +585,9 @@ StoreStats PublisherImpl::Stats() const {
   {
     MutexLock lock(&state_mutex_);
     stats = stats_;
+    for (const auto& [name, id] : state_.lists) {
+      stats.stored_lists.push_back(name);
+    }
   }
   stats.value_sets = database_->values()->size();
   for (int i = 0; i < static_cast<int>(FamilyId::kCount); ++i) {
