@@ -328,10 +328,10 @@ class Rbld:
         return result
 
     def add(self, *targets):
-        return self._must("add", "relays", *targets)
+        return self._must("add", "--list", "relays", *targets)
 
     def remove(self, *targets):
-        return self._must("remove", "relays", *targets)
+        return self._must("remove", "--list", "relays", *targets)
 
     def import_feed(self, path, source, *flags):
         """The summary of an import that must succeed."""
