@@ -129,7 +129,7 @@ absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text) {
   }
   if (!absl::StrContains(address, "::")) {
     const auto words = std::count(address.begin(), address.end(), ':') + 1;
-    if (words > 8) return bad;
+    if (words > 8 || (words == 1 && length.empty())) return bad;
     if (words < 8) absl::StrAppend(&address, "::");
     if (length.empty()) length = absl::StrCat("/", 16 * words);
   }

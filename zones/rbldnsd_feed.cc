@@ -77,6 +77,7 @@ class RbldnsdReader : public FeedFormatReader {
                                        : absl::StripTrailingAsciiWhitespace(
                                              SkipBlanks(line.substr(word_end)));
     if (word.size() == 1 && (absl::ascii_isdigit(word[0]) || word[0] == '=')) {
+      if (counts_->entries > 0) return TooLate();
       values_.SetVariable(word[0], rest);
       return absl::OkStatus();
     }
@@ -85,7 +86,9 @@ class RbldnsdReader : public FeedFormatReader {
         absl::EqualsIgnoreCase(word, "NS")) {
       return absl::OkStatus();
     }
-    if (absl::EqualsIgnoreCase(word, "TTL")) return ReadTtl(rest);
+    if (absl::EqualsIgnoreCase(word, "TTL")) {
+      return counts_->entries > 0 ? TooLate() : ReadTtl(rest);
+    }
     if (absl::EqualsIgnoreCase(word, "MAXRANGE4")) return ReadMaxRange(rest);
     if (absl::EqualsIgnoreCase(word, "TIMESTAMP")) {
       const absl::Status status =
@@ -102,6 +105,12 @@ class RbldnsdReader : public FeedFormatReader {
     return absl::InvalidArgumentError(
         "unknown special line; $SOA, $NS, $TTL, $TIMESTAMP, $MAXRANGE4, $0 to "
         "$9 and $= are known");
+  }
+
+  // A feed is read once, from its beginning to its end.
+  static absl::Status TooLate() {
+    return absl::InvalidArgumentError(
+        "this holds for the whole file; it must stand before the first entry");
   }
 
   absl::Status ReadTtl(absl::string_view text) {
@@ -134,6 +143,7 @@ class RbldnsdReader : public FeedFormatReader {
     if (IsTrivial(options_.format)) {
       // These have one value for all; the first line that sets it counts.
       if (trivial_default_set_) return absl::OkStatus();
+      if (counts_->entries > 0) return TooLate();
       trivial_default_set_ = true;
     }
     return values_.SetDefault(line);

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "zones/feed_reader.h"
 #include "zones/feed_test_util.h"
 
@@ -150,15 +151,16 @@ TEST(Ip6Trie, TakesAddressesPrefixesAndLeadingWords) {
                     "!2a05:6001:42::bead\n"
                     "2a07::\n"
                     "2a0a:0:0:0:0:0:0:5\n"
-                    "2a0b # comment\n",
+                    "2a0b:1 # comment\n"
+                    "2a0c/16\n",
                     FeedFormat::kIp6Trie),
             (Strings{"2a01:21ab:c000::/36 127.0.0.2 a",
                      "2a01:21ab:def7:4242::/64 127.0.0.3 b",
                      "2a05:6001:42::/52 127.0.0.2", "!2a05:6001:42::bead",
                      "2a07:: 127.0.0.2", "2a0a::5 127.0.0.2",
-                     "2a0b::/16 127.0.0.2"}));
+                     "2a0b:1::/32 127.0.0.2", "2a0c::/16 127.0.0.2"}));
   for (const char* line : {"2a09:1::1:2/112", "8.8.8.8", "2a01:2:3:4:5:6:7:8:9",
-                           "2a01::/129", "x::1", "::ffff:8.8.8.8"}) {
+                           "2a01::/129", "2a0d", "x::1", "::ffff:8.8.8.8"}) {
     EXPECT_NE(Why(line, FeedFormat::kIp6Trie), "taken") << line;
   }
 }
@@ -195,21 +197,36 @@ TEST(Dnset, TakesNamesInEveryScope) {
 TEST(RbldnsdSpecials, ExpandVariablesAndTheBaseTemplate) {
   EXPECT_EQ(Entries("$1 one\n"
                     "$1 never\n"
-                    "8.0.0.1 $1 $2 $$ $\n"
                     "#$2 two\n"
                     ":$3 three\n"
+                    "8.0.0.1 $1 $5 $$ $ $2$3\n",
+                    FeedFormat::kIp4Trie),
+            Strings{"8.0.0.1 127.0.0.2 one $$5 $$ $ twothree"});
+  EXPECT_EQ(Entries("$1 one\n"
                     "$= base?$= ($) $1 $7\n"
                     "8.0.0.2 r $\n"
                     "8.0.0.3\n"
-                    "8.0.0.4 =own $2$3\n"
+                    "8.0.0.4 =own $1\n"
                     "8.0.0.5 ==x\n"
                     "8.0.0.6 :4:\n",
                     FeedFormat::kIp4Trie),
-            (Strings{"8.0.0.1 127.0.0.2 one $$2 $$ $",
-                     "8.0.0.2 127.0.0.2 base?r $$ ($) one $$7",
+            (Strings{"8.0.0.2 127.0.0.2 base?r $$ ($) one $$7",
                      "8.0.0.3 127.0.0.2 base?$ ($) one $$7",
-                     "8.0.0.4 127.0.0.2 own twothree", "8.0.0.5 127.0.0.2 =x",
-                     "8.0.0.6 127.0.0.4"}));
+                     "8.0.0.4 127.0.0.2 own one", "8.0.0.5 127.0.0.2 =x",
+                     "8.0.0.6 127.0.0.4 base?$ ($) one $$7"}));
+}
+
+TEST(RbldnsdSpecials, WhatHoldsForTheWholeFileMustStandFirst) {
+  for (const char* line : {"$1 late", "$= late", "$TTL 5"}) {
+    const ReadResult result =
+        ReadText(absl::StrCat("8.0.0.1\n", line, "\n"), FeedFormat::kIp4Set);
+    EXPECT_EQ(result.rejected,
+              Strings{"2: this holds for the whole file; it must stand before "
+                      "the first entry"})
+        << line;
+  }
+  EXPECT_EQ(ReadText("8.0.0.1\n:5:x\n", FeedFormat::kIp4Tset).rejected.size(),
+            1u);
 }
 
 TEST(RbldnsdSpecials, TakeTtlAndPassSoaAndNs) {

@@ -67,7 +67,7 @@ absl::StatusOr<RbldnsdValues::Parsed> RbldnsdValues::ParseValue(
     if (!TakeCode(&rest, &code)) return BadValue();
     parsed.code = code;
     rest = SkipBlanks(rest);
-    if (IsEnd(rest)) return parsed;
+    if (rest.empty()) return parsed;
     if (rest[0] != ':') return BadValue();
     // Behind the second colon all is text, a comment's sign too.
     rest = SkipBlanks(rest.substr(1));
@@ -120,6 +120,20 @@ std::string RbldnsdValues::ToReason(absl::string_view raw) const {
   return Expand(*base, raw.empty() ? std::string("$") : Literal(raw));
 }
 
+std::string RbldnsdValues::ReasonOf(const Parsed& parsed) const {
+  const Parsed* text = &parsed;
+  if (parsed.text_is == Parsed::Text::kDefault) {
+    if (line_default_.has_value()) {
+      text = &*line_default_;
+    } else if (!variables_[kBaseTemplate].has_value()) {
+      return given_defaults_.empty() ? "" : given_defaults_.front().reason;
+    }
+  }
+  if (text->text_is == Parsed::Text::kGiven) return ToReason(text->text);
+  // The base template makes a text even where an entry wants none.
+  return variables_[kBaseTemplate].has_value() ? ToReason("") : "";
+}
+
 Value RbldnsdValues::Resolve(const Parsed& parsed) const {
   Value value;
   const Value* const given =
@@ -129,27 +143,7 @@ Value RbldnsdValues::Resolve(const Parsed& parsed) const {
       : given != nullptr        ? given->code
                                 : kDefaultCode);
   value.ttl_seconds = ttl_seconds_;
-  const bool base = variables_[kBaseTemplate].has_value();
-  switch (parsed.text_is) {
-    case Parsed::Text::kNone:
-      break;
-    case Parsed::Text::kGiven:
-      value.reason = ToReason(parsed.text);
-      break;
-    case Parsed::Text::kDefault:
-      if (line_default_.has_value()) {
-        if (line_default_->text_is == Parsed::Text::kGiven) {
-          value.reason = ToReason(line_default_->text);
-        } else if (base) {
-          value.reason = ToReason("");
-        }
-      } else if (base) {
-        value.reason = ToReason("");
-      } else if (given != nullptr) {
-        value.reason = given->reason;
-      }
-      break;
-  }
+  value.reason = ReasonOf(parsed);
   if (value.ttl_seconds == 0 && given != nullptr) {
     value.ttl_seconds = given->ttl_seconds;
   }

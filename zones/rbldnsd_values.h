@@ -34,7 +34,9 @@ class RbldnsdValues {
 
   // A line that begins with ':'.
   absl::Status SetDefault(absl::string_view text);
-  // `$0` to `$9`, and '=' for the base template; the first one counts.
+  // `$0` to `$9`, and '=' for the base template; the first one counts. rbldnsd
+  // lets them hold for the whole file, wherever they stand; here they must
+  // stand before the first entry, which the caller sees to.
   void SetVariable(char name, absl::string_view text);
   void SetTtl(uint32_t ttl_seconds);
 
@@ -47,6 +49,7 @@ class RbldnsdValues {
   };
 
   absl::StatusOr<Parsed> ParseValue(absl::string_view text) const;
+  std::string ReasonOf(const Parsed& parsed) const;
   // One value of the parsed text and the defaults.
   Value Resolve(const Parsed& parsed) const;
   std::string ToReason(absl::string_view raw) const;

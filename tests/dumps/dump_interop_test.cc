@@ -658,14 +658,32 @@ bad line
 1.2.6.1/24 host bits
 1.2.7.1 :x:bad value
 21
-$1 variable one
-1.2.8.1 $1 and $2
-$= base $= of $
-1.2.8.2 entry
-1.2.8.3
-1.2.8.4 =no base $1
+1.2.8.1 :16 # comment
 :15
 1.2.8.5
+:16:
+1.2.8.6
+1.2.8.7 text
+)";
+
+constexpr char kVariablesFeed[] = R"($1 variable one $ raw
+#$2 two
+:$3 three
+1.2.8.1 $1 and $2$3 and $4
+:2:default $1
+1.2.8.2
+)";
+
+constexpr char kBaseFeed[] = R"($1 variable one
+$= base $= of $, $1
+1.2.8.2 entry $ $$
+1.2.8.3
+1.2.8.4 =no base $1 $
+1.2.8.5 :4:
+1.2.8.6 :5
+:6:default $
+1.2.8.7
+1.2.8.8 :7:
 )";
 
 constexpr char kIp4SetFeed[] = R"(:2:set $
@@ -708,6 +726,8 @@ constexpr char kIp6TrieFeed[] = R"(:2:trie $
 2a09:1::1:2/112 host bits
 2a0a:0:0:0:0:0:0:5 i
 2a0b
+2a0c/16
+2a0d:1
 )";
 
 constexpr char kIp6TsetFeed[] = R"(:5:tset $
@@ -789,7 +809,7 @@ TEST_P(FeedInterop, RbldnsdAndRbldReadTheSameFile) {
                 absl::StartsWith(name, "2.0.0.0.0.0.f.7.f.f.f.f.0");
        }});
   EXPECT_EQ(Compare(peer->get(), &exceptions), 0) << log_;
-  EXPECT_GE(listed_, 5);
+  EXPECT_GE(listed_, 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -797,6 +817,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(FeedCase{FeedFormat::kIp4Set, "\"ipv4\"", kIpv4Feed},
                     FeedCase{FeedFormat::kIp4Set, "\"ipv4\"", kIp4SetFeed},
                     FeedCase{FeedFormat::kIp4Trie, "\"ipv4\"", kIpv4Feed},
+                    FeedCase{FeedFormat::kIp4Trie, "\"ipv4\"", kVariablesFeed},
+                    FeedCase{FeedFormat::kIp4Set, "\"ipv4\"", kBaseFeed},
                     FeedCase{FeedFormat::kIp4Tset, "\"ipv4\"", kIp4TsetFeed},
                     FeedCase{FeedFormat::kIp6Trie, "\"ipv6\"", kIp6TrieFeed},
                     FeedCase{FeedFormat::kIp6Tset, "\"ipv6\"", kIp6TsetFeed},
