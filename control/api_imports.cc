@@ -123,6 +123,15 @@ absl::StatusOr<ValueSet> DefaultValues(const ImportQuery& query,
   return values;
 }
 
+// A feed that cannot be unpacked is the client's mistake, not a fault of ours,
+// and one that is too large has nothing to do with the disk.
+absl::Status FeedError(const absl::Status& status) {
+  if (absl::IsDataLoss(status) || absl::IsResourceExhausted(status)) {
+    return absl::InvalidArgumentError(status.message());
+  }
+  return status;
+}
+
 Json SummaryToJson(const ImportSummary& summary, const FeedCounts& counts,
                    const ImportOptions& options) {
   Json json;
@@ -166,7 +175,7 @@ ApiResponse ApiRoutes::PostImports(ApiRequest& request, const std::string&) {
   const std::unique_ptr<ByteSource> bytes = Decompress(std::move(body));
   const absl::StatusOr<FeedCounts> counts =
       ReadFeed(bytes.get(), feed, import.get());
-  if (!counts.ok()) return ErrorResponse(counts.status());
+  if (!counts.ok()) return ErrorResponse(FeedError(counts.status()));
 
   auto run = [this, import, options, counts = *counts](
                  const ProgressCallback& progress) -> absl::StatusOr<Json> {

@@ -196,7 +196,7 @@ void HttpListener::Dismiss(std::unique_ptr<HttpConnection> connection,
 }
 
 void HttpListener::WorkLoop(Api* api) {
-  HttpWorker worker(api, role_, options_.body_timeout_seconds);
+  HttpWorker worker(api, role_, options_);
   for (;;) {
     std::unique_ptr<HttpConnection> connection;
     {

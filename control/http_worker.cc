@@ -18,6 +18,8 @@ namespace {
 constexpr char kRefusalField[] = "Rbld-Refusal";
 // httplib matches paths by regular expressions that recurse for each byte.
 constexpr size_t kMaxPathBytes = 1024;
+// Requests on one connection are not counted, but httplib wants a number.
+constexpr size_t kKeepAliveCountTold = 1'000'000;
 // What may be thrown away behind an error so that the client gets to read it.
 constexpr uint64_t kMaxDrainBytes = uint64_t{1} << 30;
 
@@ -54,8 +56,13 @@ std::string WhyBadFraming(const httplib::Request& request) {
 
 }  // namespace
 
-HttpWorker::HttpWorker(Api* api, Role role, int body_timeout_seconds)
-    : api_(api), role_(role), body_timeout_seconds_(body_timeout_seconds) {
+HttpWorker::HttpWorker(Api* api, Role role, const HttpServerOptions& options)
+    : api_(api),
+      role_(role),
+      body_timeout_seconds_(options.body_timeout_seconds) {
+  // Only what the Keep-Alive field tells clients; the listener keeps the time.
+  set_keep_alive_timeout(options.keep_alive_seconds);
+  set_keep_alive_max_count(kKeepAliveCountTold);
   // httplib stops writing chunks once its own listening socket is gone; this
   // worker has none, so any number but "none" does.
   svr_sock_ = 0;

@@ -9,6 +9,7 @@
 
 #include "control/api.h"
 #include "control/http_connection.h"
+#include "control/http_options.h"
 #include "control/role.h"
 #include "httplib.h"
 
@@ -16,9 +17,8 @@ namespace rbld {
 
 class HttpWorker : private httplib::Server {
  public:
-  // `api` outlives the worker. `body_timeout_seconds`: for a JSON body to come,
-  // and for a response to leave.
-  HttpWorker(Api* api, Role role, int body_timeout_seconds);
+  // `api` outlives the worker.
+  HttpWorker(Api* api, Role role, const HttpServerOptions& options);
 
   // Serves the request whose head `connection` holds. False when the
   // connection must be closed.

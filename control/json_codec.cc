@@ -146,7 +146,9 @@ absl::StatusOr<Change> ChangeFromJson(const Json& json,
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   if (change.list.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        place, ".list: missing; there is more than one list, so name one"));
+        place,
+        ".list: missing; name one (only where there is a single list may "
+        "it be left out)"));
   }
   if (words.target.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
