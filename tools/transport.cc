@@ -120,10 +120,8 @@ ListConfig DefaultList(const std::string& name) {
 // Without a configuration the store itself says which lists there are.
 absl::Status TakeListsOfStore(const StoreTransportOptions& options,
                               Publisher* publisher, Config* config) {
-  absl::StatusOr<std::vector<ListInfo>> known = publisher->Lists();
-  if (!known.ok()) return known.status();
-  std::vector<std::string> names = options.lists;
-  for (const ListInfo& list : *known) names.push_back(list.name);
+  std::vector<std::string> names = publisher->Stats().stored_lists;
+  names.insert(names.end(), options.lists.begin(), options.lists.end());
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   for (const std::string& name : names) {
