@@ -76,10 +76,11 @@ inline Reply ReadReply(absl::string_view bytes) {
 
 // What a name below a zone is, read by code that shares nothing with rbld's.
 struct NameShape {
-  bool ipv4 = false;          // four octets
-  bool ipv6 = false;          // 32 nibbles
-  bool partial_ipv4 = false;  // one to three octets
-  bool partial_ipv6 = false;  // 1 to 31 nibbles
+  bool ipv4 = false;             // four octets
+  bool ipv6 = false;             // 32 nibbles
+  bool partial_ipv4 = false;     // one to three octets
+  bool partial_ipv6 = false;     // 1 to 31 nibbles
+  bool ends_as_address = false;  // its last label is an octet or a nibble
 
   explicit NameShape(const std::string& name) {
     const std::vector<std::string> labels = absl::StrSplit(name, '.');
@@ -92,6 +93,10 @@ struct NameShape {
                atoi(label.c_str()) <= 255 && (label == "0" || label[0] != '0');
       nibbles = nibbles && label.size() == 1 && absl::ascii_isxdigit(label[0]);
     }
+    const std::string& top = labels.back();
+    ends_as_address = (top.size() == 1 && absl::ascii_isxdigit(top[0])) ||
+                      (top.size() <= 3 && top.find_first_not_of("0123456789") ==
+                                              std::string::npos);
     ipv4 = octets && labels.size() == 4;
     partial_ipv4 = octets && labels.size() < 4;
     ipv6 = nibbles && labels.size() == 32;
@@ -395,8 +400,8 @@ inline std::vector<Exception> NsdExceptions() {
        [](const std::string& name, bool listed, const Reply&,
           const Reply& theirs) {
          const NameShape shape(name);
-         return !listed && !shape.address() && !shape.partial_ipv6 &&
-                theirs.rcode == 0;
+         return !listed && shape.ends_as_address && !shape.address() &&
+                !shape.partial_ipv6 && theirs.rcode == 0;
        }},
       {"partial IPv6 name under a wildcard",
        [](const std::string& name, bool listed, const Reply& ours,
