@@ -221,9 +221,7 @@ absl::StatusOr<ImportSummary> PublisherImpl::RunImport(
   {
     MutexLock lock(&state_mutex_);
     if (specs_.find(options.list) == specs_.end()) {
-      return absl::NotFoundError(
-          absl::StrCat("there is no list \"", options.list,
-                       "\"; `rblctl list ls` shows the lists"));
+      return NoSuchList(options.list);
     }
     // Imports into one list wait for one another: each may build its index.
     while (importing_.count(options.list) != 0) {

@@ -14,16 +14,15 @@ namespace {
 constexpr uint64_t kMaxCountedWithin = 1000;
 constexpr int kMaxPage = 10'000;
 
-std::string TargetKey(const Target& target) {
-  std::string key;
-  target.AppendKey(&key);
-  return key;
-}
-
 std::string ListPrefix(ListId list) {
   std::string prefix;
   AppendU32(&prefix, list);
   return prefix;
+}
+
+bool ReadRecord(const rocksdb::Iterator& it, ParsedKey* key, Record* record) {
+  return ParseRecordKey(View(it.key()), key) &&
+         ParseRecord(View(it.value()), record);
 }
 
 // Keys of everything equal to or inside `target` are from..before `end`.
@@ -44,7 +43,7 @@ KeyRange RangeWithin(ListId list, const Target& target) {
     range.end.push_back('\x40');
     return range;
   }
-  range.from += TargetKey(target);
+  range.from += target.Key();
   const IpPrefix& prefix = target.prefix();
   const AddressBytes last = prefix.LastAddress();
   range.end.push_back(static_cast<char>(target.kind()));
@@ -84,8 +83,9 @@ std::vector<std::string> CoveringKeys(const ListShape& shape,
                                    : shape.ipv6_lengths) {
     if (length_bits > prefix.length_bits) break;
     keys.push_back(ListPrefix(shape.list) +
-                   TargetKey(Target::OfPrefix(IpPrefix::Make(
-                       prefix.family, prefix.bytes, length_bits))));
+                   Target::OfPrefix(
+                       IpPrefix::Make(prefix.family, prefix.bytes, length_bits))
+                       .Key());
   }
   return keys;
 }
@@ -159,7 +159,7 @@ class PinnedStoreImpl : public PinnedStore {
   absl::StatusOr<ListShape> ShapeOf(absl::string_view list) const {
     const auto found = state_.lists.find(list);
     if (found == state_.lists.end()) {
-      return absl::NotFoundError(absl::StrCat("there is no list ", list));
+      return NoSuchList(list);
     }
     return state_.Shape(found->second);
   }
@@ -178,7 +178,7 @@ class PinnedStoreImpl : public PinnedStore {
       const std::function<bool(const ParsedKey&, const Record&)>& sink) const {
     const auto found = state_.lists.find(list);
     if (found == state_.lists.end()) {
-      return absl::NotFoundError(absl::StrCat("there is no list ", list));
+      return NoSuchList(list);
     }
     const std::string prefix = ListPrefix(found->second);
     std::unique_ptr<rocksdb::Iterator> it = NewIterator();
@@ -186,10 +186,7 @@ class PinnedStoreImpl : public PinnedStore {
          it->Next()) {
       ParsedKey key;
       Record record;
-      if (!ParseRecordKey(View(it->key()), &key) ||
-          !ParseRecord(View(it->value()), &record)) {
-        return CorruptRecord("listing");
-      }
+      if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
       if (key.type == type && !sink(key, record)) break;
     }
     return FromRocks(it->status(), "reading listings");
@@ -273,8 +270,7 @@ absl::StatusOr<ListSpec> PublisherImpl::list_spec(
   MutexLock lock(&state_mutex_);
   const auto found = specs_.find(list);
   if (found == specs_.end()) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no list \"", list, "\"; `rblctl list ls` shows the lists"));
+    return NoSuchList(list);
   }
   return found->second;
 }
@@ -299,10 +295,7 @@ absl::StatusOr<TargetReport> PublisherImpl::Report(const Target& target) const {
            it->Next()) {
         ParsedKey key;
         Record record;
-        if (!ParseRecordKey(View(it->key()), &key) ||
-            !ParseRecord(View(it->value()), &record)) {
-          return CorruptRecord("listing");
-        }
+        if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
         Listing listing = ToListing(state, key, record);
         if (!Covers(listing.target, target)) continue;
         if (key.type == RecordType::kListing) {
@@ -313,7 +306,7 @@ absl::StatusOr<TargetReport> PublisherImpl::Report(const Target& target) const {
       }
     }
     const KeyRange within = RangeWithin(list, target);
-    const std::string own = ListPrefix(list) + TargetKey(target);
+    const std::string own = ListPrefix(list) + target.Key();
     for (it->Seek(within.from); it->Valid() && View(it->key()) < within.end &&
                                 per_list.listings_within < kMaxCountedWithin;
          it->Next()) {
@@ -333,9 +326,7 @@ absl::StatusOr<FindPage> PublisherImpl::Find(const FindQuery& query) const {
   if (!query.list.empty()) {
     const auto found = state.lists.find(query.list);
     if (found == state.lists.end()) {
-      return absl::NotFoundError(
-          absl::StrCat("there is no list \"", query.list,
-                       "\"; `rblctl list ls` shows the lists"));
+      return NoSuchList(query.list);
     }
     only_list = found->second;
   }
@@ -369,10 +360,7 @@ absl::StatusOr<FindPage> PublisherImpl::Find(const FindQuery& query) const {
     for (; it->Valid() && View(it->key()) < range.end; it->Next()) {
       ParsedKey key;
       Record record;
-      if (!ParseRecordKey(View(it->key()), &key) ||
-          !ParseRecord(View(it->value()), &record)) {
-        return CorruptRecord("listing");
-      }
+      if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
       Listing listing = ToListing(state, key, record);
       if (!query.source.empty() && listing.source != query.source) continue;
       if (!query.text.empty()) {
@@ -490,10 +478,9 @@ absl::StatusOr<std::vector<HistoryEntry>> PublisherImpl::History(
   const StoreState state = StateCopy();
   const auto found = state.lists.find(list);
   if (found == state.lists.end()) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no list \"", list, "\"; `rblctl list ls` shows the lists"));
+    return NoSuchList(list);
   }
-  const std::string prefix = ListPrefix(found->second) + TargetKey(target);
+  const std::string prefix = ListPrefix(found->second) + target.Key();
   std::vector<HistoryEntry> history;
   std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
       rocksdb::ReadOptions(), database_->family(FamilyId::kJournal)));

@@ -33,9 +33,7 @@ std::string SeekKey(ListId list, absl::string_view target_key) {
 }
 
 std::string AddressKey(const IpPrefix& prefix) {
-  std::string key;
-  Target::OfPrefix(prefix).AppendKey(&key);
-  return key;
+  return Target::OfPrefix(prefix).Key();
 }
 
 // rbldnsd's ip4set knows four levels; other sizes expand to the next one down.

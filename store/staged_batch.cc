@@ -45,12 +45,6 @@ absl::Status CheckText(absl::string_view field, absl::string_view text,
   return absl::OkStatus();
 }
 
-std::string TargetKey(const Target& target) {
-  std::string key;
-  target.AppendKey(&key);
-  return key;
-}
-
 std::string ExpiryKey(int64_t expires, absl::string_view record_key) {
   std::string key;
   AppendU64(&key, static_cast<uint64_t>(expires));
@@ -113,7 +107,7 @@ absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
                                   DatasetRecord* dataset, RecordType type,
                                   const ChangeRequest& request,
                                   Planned* planned) {
-  const std::string target_key = TargetKey(change.target);
+  const std::string target_key = change.target.Key();
   const std::string key =
       RecordKey(dataset->list, target_key, type, KeyDataset(*dataset));
   absl::StatusOr<std::string> before = ReadRecord(key, *planned);
@@ -174,7 +168,7 @@ absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
 absl::Status StagedBatch::PlanErase(const Change& change, RecordType type,
                                     const std::vector<DatasetRecord*>& datasets,
                                     ChangeKind kind, Planned* planned) {
-  const std::string target_key = TargetKey(change.target);
+  const std::string target_key = change.target.Key();
   bool removed = false;
   for (DatasetRecord* dataset : datasets) {
     const std::string key =
@@ -198,9 +192,7 @@ absl::Status StagedBatch::PlanOne(const Change& change,
                                   Planned* planned) {
   const auto spec = specs_->find(change.list);
   if (spec == specs_->end()) {
-    return absl::NotFoundError(
-        absl::StrCat("there is no list \"", change.list,
-                     "\"; `rblctl list ls` shows the lists"));
+    return NoSuchList(change.list);
   }
   const bool whole_list =
       change.source.empty() && change.verb != Change::Verb::kAdd;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 
 namespace rbld {
 namespace {
@@ -88,6 +89,11 @@ const std::string& StoreState::ListName(ListId list) const {
     if (id == list) return name;
   }
   return kUnknown;
+}
+
+absl::Status NoSuchList(absl::string_view list) {
+  return absl::NotFoundError(absl::StrCat(
+      "there is no list \"", list, "\"; `rblctl list ls` shows the lists"));
 }
 
 DatasetId KeyDataset(const DatasetRecord& dataset) {

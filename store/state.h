@@ -31,6 +31,9 @@ struct StoreState {
   const std::string& ListName(ListId list) const;
 };
 
+// NotFound, in the operator's words.
+absl::Status NoSuchList(absl::string_view list);
+
 // The id in listings' keys: list-wide exemptions stand under kWholeList.
 DatasetId KeyDataset(const DatasetRecord& dataset);
 

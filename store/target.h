@@ -58,6 +58,11 @@ class Target {
   // length, or reversed labels, a 0 byte and the scope. Whatever contains a
   // target of the same kind sorts before it.
   void AppendKey(std::string* key) const;
+  std::string Key() const {
+    std::string key;
+    AppendKey(&key);
+    return key;
+  }
   // Reads what AppendKey wrote and removes it from the front of `*bytes`.
   static absl::StatusOr<Target> ConsumeKey(absl::string_view* bytes);
 
