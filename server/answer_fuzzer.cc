@@ -1,0 +1,82 @@
+// libFuzzer target: any bytes as a query, over UDP and over TCP. Built with
+// clang (`--repo_env=CC=clang --copt=-fsanitize=fuzzer-no-link,address
+// --linkopt=-fsanitize=address`) it takes a folder for what it finds and
+// server/corpus as arguments; answer_corpus_test replays the corpus.
+
+#include <cstdlib>
+#include <memory>
+
+#include "dns/query.h"
+#include "server/answer.h"
+#include "server/test_snapshot.h"
+
+namespace rbld {
+namespace {
+
+std::shared_ptr<const Snapshot> MakeSnapshot() {
+  ZoneConfig zone = TestZone("rbl.test");
+  zone.has_names = true;
+  zone.lists = {"list", "second"};
+  zone.records = {TestRecord("www.rbl.test", "A 192.0.2.80"),
+                  TestRecord("rbl.test", "TXT hello")};
+  ZoneConfig retired = TestZone("old.rbl.test");
+  retired.state = ZoneState::kRetired;
+  ValueSet many;
+  for (uint32_t i = 2; i < 60; ++i) {
+    many.push_back({0x7f000000 + i, std::string(i * 9, '$'), i});
+  }
+  TestSnapshot builder;
+  builder.AddZone(zone).AddZone(retired);
+  builder.Add("list", "10.0.0.0/8", {{0x7f000002, "see $", 0}})
+      .Add("second", "10.1.0.0/16", many)
+      .Add("list", "2001:db8::/32", {{0x7f000002, "six $", 0}})
+      .Add("list", ".spam.test", {{0x7f000002, "name $", 0}});
+  return builder.Build();
+}
+
+void Check(bool holds) {
+  if (!holds) abort();
+}
+
+}  // namespace
+}  // namespace rbld
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace rbld;
+  static const std::shared_ptr<const Snapshot>* const snapshot =
+      new std::shared_ptr<const Snapshot>(MakeSnapshot());
+  for (const Transport transport : {Transport::kUdp, Transport::kTcp}) {
+    const size_t room =
+        transport == Transport::kUdp ? kUdpReplyBytes : kTcpReplyBytes;
+    const std::unique_ptr<uint8_t[]> out(new uint8_t[room]);
+    Request request;
+    request.message = data;
+    request.message_bytes = size;
+    request.transport = transport;
+    Outcome outcome;
+    const size_t bytes = Answer(**snapshot, request, out.get(), &outcome);
+    // Silence for responses and stumps, and for nothing else.
+    const bool deserves_reply =
+        size >= kHeaderBytes && (ReadU16(data + 2) & kFlagQr) == 0;
+    Check(deserves_reply == (bytes > 0));
+    if (bytes == 0) continue;
+    Check(bytes >= kHeaderBytes && bytes <= room);
+    Check(ReadU16(out.get()) == ReadU16(data));
+    Check((ReadU16(out.get() + 2) & kFlagQr) != 0);
+    // A reply is no query: answering it again must give nothing.
+    Request again = request;
+    again.message = out.get();
+    again.message_bytes = bytes;
+    const std::unique_ptr<uint8_t[]> none(new uint8_t[room]);
+    Check(Answer(**snapshot, again, none.get(), &outcome) == 0);
+    // It can be walked to its last byte as a message.
+    Query walked;
+    out[2] &= 0x7f;  // as if it were a query
+    const ParseResult result = ParseQuery(out.get(), bytes, &walked);
+    const bool has_question = ReadU16(out.get() + 4) == 1;
+    if (has_question && result != ParseResult::kNotImp) {
+      Check(result == ParseResult::kOk);
+    }
+  }
+  return 0;
+}
