@@ -56,8 +56,8 @@ struct DatasetInfo {
   Precedence precedence = Precedence::kLongest;
   uint64_t listings = 0;
   uint64_t exemptions = 0;
-  uint64_t last_sequence = 0;     // of the last change to it
-  int64_t last_import_time = 0;   // 0: never imported
+  uint64_t last_sequence = 0;    // of the last change to it
+  int64_t last_import_time = 0;  // 0: never imported
 };
 
 struct ListInfo {
