@@ -132,6 +132,14 @@ absl::Status FeedError(const absl::Status& status) {
   return status;
 }
 
+absl::Status StrictError(const Import& import) {
+  const RejectedLine& first = import.rejected().front();
+  return absl::FailedPreconditionError(absl::StrCat(
+      import.rejected_count(), " lines were rejected, the first is line ",
+      first.line, " (", first.text, "): ", first.why,
+      "; repair the feed, or import it without strict"));
+}
+
 Json SummaryToJson(const ImportSummary& summary, const FeedCounts& counts,
                    const ImportOptions& options) {
   Json json;
@@ -176,6 +184,10 @@ ApiResponse ApiRoutes::PostImports(ApiRequest& request, const std::string&) {
   const absl::StatusOr<FeedCounts> counts =
       ReadFeed(bytes.get(), feed, import.get());
   if (!counts.ok()) return ErrorResponse(FeedError(counts.status()));
+
+  if (options.strict && import->rejected_count() > 0) {
+    return ErrorResponse(StrictError(*import));
+  }
 
   auto run = [this, import, options, counts = *counts](
                  const ProgressCallback& progress) -> absl::StatusOr<Json> {

@@ -296,12 +296,15 @@ TEST_F(ApiTest, ImportReportsProgressAsLines) {
 }
 
 TEST_F(ApiTest, ImportThatIsRefusedEndsItsLinesWithAProblem) {
+  std::string feed;
+  for (int i = 0; i < 200; ++i) absl::StrAppend(&feed, "192.0.2.", i, "\n");
+  ASSERT_EQ(Import(feed, {{"source", "feed"}}).status, 200);
   ApiRequest request;
   request.role = Role::kOperator;
   request.method = "POST";
   request.path = "/v1/imports";
-  request.query = {{"source", "feed"}, {"strict", "true"}};
-  request.body_stream = StringSource("192.0.2.1\n300.1.1.1\n");
+  request.query = {{"source", "feed"}};
+  request.body_stream = StringSource("192.0.2.1\n");
   request.accept = "application/x-ndjson";
   const ApiResponse response = world_.api()->Handle(std::move(request));
   ASSERT_TRUE(response.stream) << response.body;
@@ -311,6 +314,16 @@ TEST_F(ApiTest, ImportThatIsRefusedEndsItsLinesWithAProblem) {
     return true;
   });
   EXPECT_NE(text.find("\"problem\":{"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"code\":\"refused\""), std::string::npos) << text;
+  EXPECT_EQ(world_.publisher()->Stats().sequence, 1u);
+}
+
+TEST_F(ApiTest, StrictImportRefusesAFeedWithABadLineAndNamesIt) {
+  const ApiResponse response =
+      Import("192.0.2.1\n300.1.1.1\n", {{"source", "feed"}, {"strict", "1"}});
+  EXPECT_EQ(response.status, 409);
+  EXPECT_NE(response.body.find("line 2 (300.1.1.1)"), std::string::npos)
+      << response.body;
   EXPECT_EQ(world_.publisher()->Stats().sequence, 0u);
 }
 
