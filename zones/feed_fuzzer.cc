@@ -1,5 +1,8 @@
 // libFuzzer target: any bytes as a feed of any format. The first byte chooses
-// the format; compressed input is unpacked.
+// the format; compressed input is unpacked. Built with clang
+// (`--repo_env=CC=clang --copt=-fsanitize=fuzzer-no-link,address
+// --linkopt=-fsanitize=address`) it takes a folder for what it finds and
+// zones/corpus as arguments; feed_corpus_test replays the corpus.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
