@@ -37,6 +37,13 @@ def measure(servers, query_file, rounds, seconds):
     return runs
 
 
+def batch_counts(rbld):
+    """(queries, batches) so far; the bigger the batches, the cheaper each
+    query's share of a system call."""
+    totals = rbld.ctl_json("stats")["queries"]["totals"]
+    return totals["udp_queries"], totals["udp_batches"]
+
+
 def report(runs, listings, names, args):
     rows = []
     for name, of_one in runs.items():
@@ -89,11 +96,15 @@ def main():
                                     args.rbldnsd_kind) as rbldnsd, \
                 bench.bench_rbld(scratch, bench.SERVER_CPU) as rbld:
             bench.import_feed(rbld, feed)
+            before = batch_counts(rbld)
             runs = measure({
                 "echo": (echo.pid, echo_port, None),
                 "rbld": (rbld.program.pid, rbld.port, 0.30),
                 "rbldnsd": (rbldnsd.pid, rbldnsd_port, 0.30),
             }, queries, args.rounds, args.seconds)
+            after = batch_counts(rbld)
+    print("rbld had %.1f queries in a batch" % (
+        (after[0] - before[0]) / max(1, after[1] - before[1])))
     text = report(runs, args.listings, args.names, args)
     print("\n" + text)
     user = bench.median([r.user_microseconds for r in runs["rbld"]])
