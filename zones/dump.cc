@@ -76,7 +76,7 @@ std::set<std::string> FilesOfManifest(const std::string& path) {
       continue;
     }
     const std::string name = file["name"].get<std::string>();
-    // A name from a file is not to lead out of the folder.
+    // A name from a file must not reach outside the folder.
     if (!name.empty() && name[0] != '.' && !absl::StrContains(name, '/')) {
       names.insert(name);
     }

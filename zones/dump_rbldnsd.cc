@@ -172,15 +172,22 @@ class RbldnsdWriter {
     if (++runs_ % kProgressRuns == 0) context_.progress(part);
     const absl::StatusOr<const Lines*> lines = LinesOf(answer);
     if (!lines.ok()) return lines.status();
-    const std::vector<IpPrefix> prefixes = CoverRange(family, first, last);
+    entries_.clear();
+    if (first == last && family == Family::kIpv4) {
+      entries_.push_back(CodeText(IpPrefix::Make(family, first, 32).ipv4()));
+    } else {
+      for (const IpPrefix& prefix : CoverRange(family, first, last)) {
+        entries_.push_back(family == Family::kIpv4 ? prefix.ToString()
+                                                   : Ipv6Text(prefix));
+      }
+    }
     for (const auto& [slot, text] : (*lines)->by_slot) {
       const absl::StatusOr<DumpFile*> file = FileOf(slot);
       if (!file.ok()) return file.status();
-      for (const IpPrefix& prefix : prefixes) {
-        std::string line =
-            family == Family::kIpv4 ? prefix.ToString() : Ipv6Text(prefix);
-        absl::StrAppend(&line, " ", text, "\n");
-        (*file)->Append(line, 1);
+      for (const std::string& entry : entries_) {
+        line_.clear();
+        absl::StrAppend(&line_, entry, " ", text, "\n");
+        (*file)->Append(line_, 1);
       }
       if (!(*file)->status().ok()) return (*file)->status();
     }
@@ -247,6 +254,9 @@ class RbldnsdWriter {
   std::map<Slot, DumpFile*> by_slot_;
   std::vector<std::unique_ptr<Lines>> lines_;  // by answer
   uint64_t runs_ = 0;
+  // Kept between runs for their memory.
+  std::vector<std::string> entries_;
+  std::string line_;
 };
 
 }  // namespace

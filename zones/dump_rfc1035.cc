@@ -118,18 +118,24 @@ class Rfc1035Writer {
   // The records of one answer at one owner.
   void AppendAnswer(absl::string_view owner, const ZoneAnswer& answer,
                     absl::string_view subject) {
+    text_.clear();
     for (const uint32_t code : answer.codes) {
-      file_->Append(absl::StrCat(owner, " ", answer.a_ttl_seconds, " IN A ",
-                                 CodeText(code), "\n"),
-                    1);
+      absl::StrAppend(&text_, owner, " ", answer.a_ttl_seconds, " IN A ",
+                      CodeText(code), "\n");
     }
+    file_->Append(text_, static_cast<int>(answer.codes.size()));
     std::set<std::string> texts;
     for (const std::string& reason : answer.reasons) {
-      std::string text = RenderReason(reason, subject);
-      if (!texts.insert(text).second) continue;
-      file_->Append(absl::StrCat(owner, " ", answer.txt_ttl_seconds, " IN TXT ",
-                                 TxtStrings(text), "\n"),
-                    1);
+      std::string rendered = RenderReason(reason, subject);
+      text_.clear();
+      absl::StrAppend(&text_, owner, " ", answer.txt_ttl_seconds, " IN TXT ",
+                      TxtStrings(rendered), "\n");
+      // Different templates can make the same text.
+      if (answer.reasons.size() > 1 &&
+          !texts.insert(std::move(rendered)).second) {
+        continue;
+      }
+      file_->Append(text_, 1);
     }
   }
 
@@ -417,6 +423,7 @@ class Rfc1035Writer {
   DumpFile* file_ = nullptr;
   uint64_t expanded_records_ = 0;
   uint64_t runs_ = 0;
+  std::string text_;     // kept for its memory
   StaticNames statics_;  // by reversed_wire; written ones are taken out
   std::vector<OpenNode> open_;
 };

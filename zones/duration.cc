@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
 namespace rbld {
@@ -92,8 +93,21 @@ absl::StatusOr<int64_t> ParseIsoTime(absl::string_view text) {
 }
 
 std::string IsoTime(int64_t seconds) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(seconds),
-                          absl::UTCTimeZone());
+  // By hand, as a dump writes two for each of millions of listings.
+  const absl::CivilSecond civil = absl::CivilSecond() + seconds;
+  std::string text = "0000-00-00T00:00:00Z";
+  const auto write = [&text](size_t at, int digits, int64_t number) {
+    for (size_t i = static_cast<size_t>(digits); i-- > 0; number /= 10) {
+      text[at + i] = static_cast<char>('0' + number % 10);
+    }
+  };
+  write(0, 4, civil.year());
+  write(5, 2, civil.month());
+  write(8, 2, civil.day());
+  write(11, 2, civil.hour());
+  write(14, 2, civil.minute());
+  write(17, 2, civil.second());
+  return text;
 }
 
 }  // namespace rbld

@@ -209,10 +209,17 @@ absl::Status ZoneStream::Runs(Family family, const Sink& sink) {
   Merger<Word> merger(TestAnswer(), sink);
   absl::Status status;
   if (zone_.lists.size() == 1) {
+    // Neighbours often have the same values.
+    ValueSetId last_values = kNotListed;
+    AnswerId last_answer = 0;
     const absl::Status streamed = store_.ResolveAddresses(
         zone_.lists[0], family, [&](const ResolvedRun& run) {
+          if (run.values != last_values) {
+            last_values = run.values;
+            last_answer = AnswerOf({run.values});
+          }
           status = merger.Add(ToWord<Word>(run.first), ToWord<Word>(run.last),
-                              AnswerOf({run.values}));
+                              last_answer);
           return status.ok();
         });
     if (!status.ok()) return status;
