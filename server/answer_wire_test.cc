@@ -16,8 +16,8 @@
 namespace rbld {
 namespace {
 
-constexpr int kGeneratedQueries = 20000;
-constexpr int kMutatedQueries = 40000;
+constexpr int kGeneratedQueries = 100000;
+constexpr int kMutatedQueries = 100000;
 
 class AnswerWireTest : public ::testing::Test {
  protected:
