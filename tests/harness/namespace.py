@@ -18,11 +18,20 @@ def use_resolv_conf(path):
         return "only root can make a mount namespace"
     if _LIBC.unshare(_CLONE_NEWNS) != 0:
         return "unshare(CLONE_NEWNS): " + os.strerror(ctypes.get_errno())
-    for command in (["mount", "--make-rprivate", "/"],
-                    ["mount", "--bind", path,
-                     os.path.realpath("/etc/resolv.conf")]):
+    commands = [["mount", "--bind", path, os.path.realpath("/etc/resolv.conf")]]
+    if _any_shared_mount():
+        # Or the new mount would appear in the rest of the system too.
+        commands.insert(0, ["mount", "--make-rprivate", "/"])
+    for command in commands:
         done = subprocess.run(command, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, encoding="utf-8")
         if done.returncode != 0:
-            return "%s: %s" % (" ".join(command), done.stdout.strip())
+            return "%s: %s" % (" ".join(command),
+                               " ".join(done.stdout.split()))
     return None
+
+
+def _any_shared_mount():
+    """The optional fields of proc(5)'s mountinfo, before the lone hyphen."""
+    with open("/proc/self/mountinfo") as lines:
+        return any("shared:" in line.split(" - ", 1)[0] for line in lines)
