@@ -326,6 +326,11 @@ void PrepareAnswer(const Snapshot& snapshot, const Request& request,
   }
 }
 
+void PrefetchAnswer(const PreparedQuery& prepared) {
+  if (prepared.zone == nullptr || prepared.labels_below == 0) return;
+  PrefetchEntries(*prepared.zone, prepared.address);
+}
+
 size_t FinishAnswer(const Snapshot& snapshot, const Request& request,
                     const PreparedQuery& prepared, uint8_t* out,
                     Outcome* outcome) {

@@ -63,9 +63,11 @@ struct PreparedQuery {
   Query query;
 };
 
-// Borrows `snapshot` and the request's bytes until FinishAnswer.
+// Borrows `snapshot` and the request's bytes until FinishAnswer. A batch calls
+// PrefetchAnswer for all of its queries between the two.
 void PrepareAnswer(const Snapshot& snapshot, const Request& request,
                    PreparedQuery* prepared);
+void PrefetchAnswer(const PreparedQuery& prepared);
 
 // Writes the reply into `out` and returns its size; 0: send nothing. `out` has
 // kUdpReplyBytes or kTcpReplyBytes, by transport.

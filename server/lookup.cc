@@ -101,12 +101,20 @@ void ReadAndPrefetch(const ServedZone& zone, const Query& query, int labels,
   ReadReversedAddress(query.name, query.label_offsets, labels, address);
   if (address->ipv4_octets == kIpv4Octets) {
     for (const Ipv4Index* index : zone.ipv4) {
-      index->Prefetch(address->ipv4_first);
+      index->PrefetchHead(address->ipv4_first);
     }
   }
-  if (address->ipv6_nibbles == kIpv6Nibbles) {
+}
+
+void PrefetchEntries(const ServedZone& zone, const ReversedAddress& address) {
+  if (address.ipv4_octets == kIpv4Octets) {
+    for (const Ipv4Index* index : zone.ipv4) {
+      index->Prefetch(address.ipv4_first);
+    }
+  }
+  if (address.ipv6_nibbles == kIpv6Nibbles) {
     for (const Ipv6Index* index : zone.ipv6) {
-      index->Prefetch(address->ipv6_first);
+      index->Prefetch(address.ipv6_first);
     }
   }
 }

@@ -34,9 +34,12 @@ struct Finding {
 };
 
 // Reads the first `labels` labels of the query's name (those below the zone)
-// as addresses and begins to load what LookUp will read.
+// as addresses and begins to load the heads of the index's blocks.
 void ReadAndPrefetch(const ServedZone& zone, const Query& query, int labels,
                      ReversedAddress* address);
+
+// Reads those heads and begins to load what LookUp will read.
+void PrefetchEntries(const ServedZone& zone, const ReversedAddress& address);
 
 // Fills `*finding`. `labels` is at least 1; `address` is of ReadAndPrefetch.
 void LookUp(const ServedZone& zone, const Query& query, int labels,

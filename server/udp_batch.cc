@@ -138,6 +138,9 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
     PrepareAnswer(snapshot, request, &buffers.prepared[i - first]);
   }
   for (int i = first; i < last; ++i) {
+    PrefetchAnswer(buffers.prepared[i - first]);
+  }
+  for (int i = first; i < last; ++i) {
     // Nothing can be sent to port 0, and nobody honest sends from it.
     if (PortOf(buffers.clients[i]) == 0) {
       stats_->counters.udp_bad_sources.Add();

@@ -49,6 +49,10 @@ class Ipv4Index {
   // Is any address of first..last (inclusive) in a run?
   bool AnyWithin(uint32_t first, uint32_t last) const;
 
+  // Starts loading what Prefetch(host_order) will read.
+  void PrefetchHead(uint32_t host_order) const {
+    if (top_ != nullptr) __builtin_prefetch(top_ + (host_order >> 16));
+  }
   // Starts loading what Lookup(host_order) will read.
   void Prefetch(uint32_t host_order) const {
     const uint32_t slot = host_order >> 16;
