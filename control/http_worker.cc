@@ -48,7 +48,8 @@ std::string WhyBadFraming(const httplib::Request& request) {
                               "chunked")) {
     return "chunked is the only Transfer-Encoding that is read";
   }
-  if (request.method != "POST" && (length > 0 || codings > 0)) {
+  if ((request.method == "GET" || request.method == "HEAD") &&
+      (length > 0 || codings > 0)) {
     return absl::StrCat("a ", request.method, " has no body here");
   }
   return "";

@@ -161,11 +161,21 @@ absl::StatusOr<Change> ChangeFromJson(const Json& json,
   return change;
 }
 
-// "not_found": a word for programs.
-std::string OutcomeWord(ChangeOutcome outcome) {
-  std::string word = ChangeOutcomeName(outcome);
-  std::replace(word.begin(), word.end(), ' ', '_');
-  return word;
+// Words for programs.
+const char* OutcomeWord(ChangeOutcome outcome) {
+  switch (outcome) {
+    case ChangeOutcome::kAdded:
+      return "added";
+    case ChangeOutcome::kChanged:
+      return "changed";
+    case ChangeOutcome::kUnchanged:
+      return "unchanged";
+    case ChangeOutcome::kRemoved:
+      return "removed";
+    case ChangeOutcome::kNotFound:
+      return "not_found";
+  }
+  return "unknown";
 }
 
 void PutText(Json* json, const char* key, const std::string& text) {
