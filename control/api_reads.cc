@@ -173,8 +173,12 @@ ApiResponse ApiRoutes::GetAudit(ApiRequest& request, const std::string&) {
   json["entries"] = Json::array();
   for (const HistoryEntry& entry : *entries) {
     Json one = ToJson(entry);
-    one.erase("before");
-    one.erase("after");
+    // An audit record counts what it changed; the history has each change.
+    one.erase("kind");
+    one["added"] = entry.added;
+    one["changed"] = entry.changed;
+    one["removed"] = entry.removed;
+    one["what"] = entry.what;
     json["entries"].push_back(std::move(one));
   }
   return JsonResponse(json);

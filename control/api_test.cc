@@ -155,6 +155,9 @@ TEST_F(ApiTest, RecordsWhoAskedAndOnWhoseBehalf) {
   EXPECT_EQ(entry["why"], "on the phone");
   EXPECT_EQ(entry["request"], "add");
   EXPECT_EQ(entry["sequence"], 1);
+  EXPECT_EQ(entry["added"], 1);
+  EXPECT_EQ(entry["removed"], 0);
+  EXPECT_EQ(entry["what"], "192.0.2.1");
 }
 
 TEST_F(ApiTest, HistoryTellsBeforeAndAfterNewestFirst) {

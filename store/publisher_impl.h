@@ -106,10 +106,6 @@ class PublisherImpl : public Publisher {
   absl::StatusOr<DatasetRecord> PrepareDataset(const ImportOptions& options);
 
   // ---- reading (publisher_read.cc) ----
-  Listing ToListing(const StoreState& state, const ParsedKey& key,
-                    const Record& record) const;
-  Exemption ToExemption(const StoreState& state, const ParsedKey& key,
-                        const Record& record) const;
   StoreState StateCopy() const;
   absl::Status HistoryOfEntry(const StoreState& state, uint64_t sequence,
                               const JournalEntry& entry,

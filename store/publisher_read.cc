@@ -1,4 +1,4 @@
-// The reading half of PublisherImpl, and PinnedStore.
+// The reading half of PublisherImpl.
 
 #include <algorithm>
 #include <utility>
@@ -6,24 +6,15 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "store/pinned_store.h"
 #include "store/publisher_impl.h"
+#include "store/record_reader.h"
 
 namespace rbld {
 namespace {
 
 constexpr uint64_t kMaxCountedWithin = 1000;
 constexpr int kMaxPage = 10'000;
-
-std::string ListPrefix(ListId list) {
-  std::string prefix;
-  AppendU32(&prefix, list);
-  return prefix;
-}
-
-bool ReadRecord(const rocksdb::Iterator& it, ParsedKey* key, Record* record) {
-  return ParseRecordKey(View(it.key()), key) &&
-         ParseRecord(View(it.value()), record);
-}
 
 // Keys of everything equal to or inside `target` are from..before `end`.
 struct KeyRange {
@@ -99,145 +90,11 @@ ValueSetId EffectiveOf(const ListIndex& index, const Target& target) {
   return index.ipv6->Lookup(target.prefix().bytes);
 }
 
-class PinnedStoreImpl : public PinnedStore {
- public:
-  using ToListing = std::function<Listing(const StoreState&, const ParsedKey&,
-                                          const Record&)>;
-  using ToExemption = std::function<Exemption(const StoreState&,
-                                              const ParsedKey&, const Record&)>;
-
-  PinnedStoreImpl(Database* database, StoreState state, ToListing to_listing,
-                  ToExemption to_exemption)
-      : database_(database),
-        snapshot_(database->db()),
-        state_(std::move(state)),
-        to_listing_(std::move(to_listing)),
-        to_exemption_(std::move(to_exemption)) {}
-
-  uint64_t sequence() const override { return state_.sequence; }
-  const std::string& epoch() const override { return database_->epoch(); }
-  uint32_t zone_serial(absl::string_view zone) const override {
-    const auto found = state_.zones.find(zone);
-    return found == state_.zones.end() ? 0 : found->second.serial;
-  }
-  const ValueTable& values() const override { return *database_->values(); }
-
-  absl::Status ResolveAddresses(absl::string_view list, Family family,
-                                const RunSink& sink) const override {
-    absl::StatusOr<ListShape> shape = ShapeOf(list);
-    if (!shape.ok()) return shape.status();
-    Resolver resolver(*database_, *shape, NewIterator());
-    return resolver.Addresses(IpPrefix::Make(family, {}, 0), sink);
-  }
-
-  absl::Status ResolveNames(absl::string_view list,
-                            const NameSink& sink) const override {
-    absl::StatusOr<ListShape> shape = ShapeOf(list);
-    if (!shape.ok()) return shape.status();
-    Resolver resolver(*database_, *shape, NewIterator());
-    return resolver.Names("", false, sink);
-  }
-
-  absl::Status ForEachListing(
-      absl::string_view list,
-      const std::function<bool(const Listing&)>& sink) const override {
-    return ForEach(list, RecordType::kListing,
-                   [&](const ParsedKey& key, const Record& record) {
-                     return sink(to_listing_(state_, key, record));
-                   });
-  }
-  absl::Status ForEachExemption(
-      absl::string_view list,
-      const std::function<bool(const Exemption&)>& sink) const override {
-    return ForEach(list, RecordType::kExemption,
-                   [&](const ParsedKey& key, const Record& record) {
-                     return sink(to_exemption_(state_, key, record));
-                   });
-  }
-
- private:
-  absl::StatusOr<ListShape> ShapeOf(absl::string_view list) const {
-    const auto found = state_.lists.find(list);
-    if (found == state_.lists.end()) {
-      return NoSuchList(list);
-    }
-    return state_.Shape(found->second);
-  }
-
-  std::unique_ptr<rocksdb::Iterator> NewIterator() const {
-    rocksdb::ReadOptions read;
-    read.snapshot = snapshot_.snapshot();
-    read.fill_cache = false;
-    read.readahead_size = 2 << 20;
-    return std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(
-        read, database_->family(FamilyId::kListings)));
-  }
-
-  absl::Status ForEach(
-      absl::string_view list, RecordType type,
-      const std::function<bool(const ParsedKey&, const Record&)>& sink) const {
-    const auto found = state_.lists.find(list);
-    if (found == state_.lists.end()) {
-      return NoSuchList(list);
-    }
-    const std::string prefix = ListPrefix(found->second);
-    std::unique_ptr<rocksdb::Iterator> it = NewIterator();
-    for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix);
-         it->Next()) {
-      ParsedKey key;
-      Record record;
-      if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
-      if (key.type == type && !sink(key, record)) break;
-    }
-    return FromRocks(it->status(), "reading listings");
-  }
-
-  Database* const database_;
-  mutable rocksdb::ManagedSnapshot snapshot_;
-  const StoreState state_;
-  const ToListing to_listing_;
-  const ToExemption to_exemption_;
-};
-
 }  // namespace
 
 StoreState PublisherImpl::StateCopy() const {
   MutexLock lock(&state_mutex_);
   return state_;
-}
-
-Listing PublisherImpl::ToListing(const StoreState& state, const ParsedKey& key,
-                                 const Record& record) const {
-  Listing listing;
-  listing.list = state.ListName(key.list);
-  const auto dataset = state.datasets.find(key.dataset);
-  if (dataset != state.datasets.end()) listing.source = dataset->second.source;
-  absl::string_view bytes = key.target_key;
-  absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
-  if (target.ok()) listing.target = *std::move(target);
-  const ValueSetId values = database_->RuntimeValues(record.values);
-  if (values != kNotListed) listing.values = database_->values()->Get(values);
-  listing.created = record.created;
-  listing.updated = record.updated;
-  listing.expires = record.expires;
-  listing.author = database_->Author(record.author);
-  listing.note = std::string(record.note);
-  return listing;
-}
-
-Exemption PublisherImpl::ToExemption(const StoreState& state,
-                                     const ParsedKey& key,
-                                     const Record& record) const {
-  const Listing listing = ToListing(state, key, record);
-  Exemption exemption;
-  exemption.list = listing.list;
-  exemption.scope_source = listing.source;
-  exemption.target = listing.target;
-  exemption.created = listing.created;
-  exemption.expires = listing.expires;
-  exemption.author = listing.author;
-  exemption.note = listing.note;
-  return exemption;
 }
 
 std::unique_ptr<PinnedStore> PublisherImpl::Pin() const {
@@ -249,14 +106,7 @@ std::unique_ptr<PinnedStore> PublisherImpl::Pin() const {
   // between the two is ahead of its state. The thread holds no lock while it
   // writes: ask again until both agree.
   while (true) {
-    auto pinned = std::make_unique<PinnedStoreImpl>(
-        database_.get(), state_,
-        [this](const StoreState& state, const ParsedKey& key,
-               const Record& record) { return ToListing(state, key, record); },
-        [this](const StoreState& state, const ParsedKey& key,
-               const Record& record) {
-          return ToExemption(state, key, record);
-        });
+    std::unique_ptr<PinnedStore> pinned = PinStore(database_.get(), state_);
     absl::StatusOr<uint64_t> durable = database_->GetMetaU64("sequence");
     if (!durable.ok() || *durable == state_.sequence) return pinned;
     pinned.reset();
@@ -296,12 +146,13 @@ absl::StatusOr<TargetReport> PublisherImpl::Report(const Target& target) const {
         ParsedKey key;
         Record record;
         if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
-        Listing listing = ToListing(state, key, record);
+        Listing listing = ToListing(*database_, state, key, record);
         if (!Covers(listing.target, target)) continue;
         if (key.type == RecordType::kListing) {
           per_list.listings.push_back(std::move(listing));
         } else {
-          per_list.exemptions.push_back(ToExemption(state, key, record));
+          per_list.exemptions.push_back(
+              ToExemption(*database_, state, key, record));
         }
       }
     }
@@ -361,7 +212,7 @@ absl::StatusOr<FindPage> PublisherImpl::Find(const FindQuery& query) const {
       ParsedKey key;
       Record record;
       if (!ReadRecord(*it, &key, &record)) return CorruptRecord("listing");
-      Listing listing = ToListing(state, key, record);
+      Listing listing = ToListing(*database_, state, key, record);
       if (!query.source.empty() && listing.source != query.source) continue;
       if (!query.text.empty()) {
         bool found = absl::StrContains(listing.note, query.text);
@@ -373,7 +224,7 @@ absl::StatusOr<FindPage> PublisherImpl::Find(const FindQuery& query) const {
       if (key.type == RecordType::kListing) {
         page.listings.push_back(std::move(listing));
       } else {
-        page.exemptions.push_back(ToExemption(state, key, record));
+        page.exemptions.push_back(ToExemption(*database_, state, key, record));
       }
       if (++given == limit) {
         page.next_cursor = absl::BytesToHexString(View(it->key()));
@@ -403,16 +254,16 @@ HistoryEntry PublisherImpl::ToHistory(const StoreState& state,
   Record record;
   if (!change.before.empty() && ParseRecord(change.before, &record)) {
     if (key.type == RecordType::kListing) {
-      history.before = ToListing(state, key, record);
+      history.before = ToListing(*database_, state, key, record);
     } else {
-      history.exemption = ToExemption(state, key, record);
+      history.exemption = ToExemption(*database_, state, key, record);
     }
   }
   if (!change.after.empty() && ParseRecord(change.after, &record)) {
     if (key.type == RecordType::kListing) {
-      history.after = ToListing(state, key, record);
+      history.after = ToListing(*database_, state, key, record);
     } else {
-      history.exemption = ToExemption(state, key, record);
+      history.exemption = ToExemption(*database_, state, key, record);
     }
   }
   return history;

@@ -201,16 +201,21 @@ int RunHistory(const RblctlContext& context) {
       context.out() << JsonText(entry) << "\n";
     }
   } else if (!entries.empty()) {
-    Table table(audit ? std::vector<std::string>{">sequence", "time", "by",
-                                                 "request", "why"}
-                      : std::vector<std::string>{">sequence", "time", "change",
-                                                 "what", "by", "why"});
+    Table table(audit
+                    ? std::vector<std::string>{">sequence", "time", "by",
+                                               "request", ">added", ">changed",
+                                               ">removed", "what", "why"}
+                    : std::vector<std::string>{">sequence", "time", "change",
+                                               "what", "by", "why"});
     for (const Json& entry : entries) {
       const std::string sequence = absl::StrCat(NumberOf(entry, "sequence"));
       const std::string why = Shorten(TextOf(entry, "why"), kTextColumns);
       if (audit) {
         table.Add({sequence, LocalTime(entry["time"]), TextOf(entry, "actor"),
-                   TextOf(entry, "request"), why});
+                   TextOf(entry, "request"), Grouped(NumberOf(entry, "added")),
+                   Grouped(NumberOf(entry, "changed")),
+                   Grouped(NumberOf(entry, "removed")),
+                   Shorten(TextOf(entry, "what"), kTextColumns), why});
       } else {
         table.Add({sequence, LocalTime(entry["time"]), TextOf(entry, "kind"),
                    WhatOf(entry), TextOf(entry, "actor"), why});
