@@ -1,5 +1,7 @@
 #include "dns/name.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
@@ -161,6 +163,22 @@ absl::StatusOr<std::string> NameFromText(absl::string_view text) {
     return BadName(text, "it is over 255 bytes");
   }
   return wire;
+}
+
+std::string ReversedLabels(absl::string_view labels) {
+  std::vector<absl::string_view> parts;
+  for (size_t i = 0; i < labels.size();) {
+    const size_t size =
+        1 + static_cast<size_t>(static_cast<uint8_t>(labels[i]));
+    parts.push_back(labels.substr(i, size));
+    i += size;
+  }
+  std::string reversed;
+  reversed.reserve(labels.size());
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    reversed.append(part->data(), part->size());
+  }
+  return reversed;
 }
 
 }  // namespace rbld

@@ -80,6 +80,9 @@ int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out);
 // Reads what NameToText writes; the final dot may be left out. Case is kept.
 absl::StatusOr<std::string> NameFromText(absl::string_view text);
 
+// "\7example\3com" for "\3com\7example" and back: whole labels, no root byte.
+std::string ReversedLabels(absl::string_view labels);
+
 }  // namespace rbld
 
 #endif  // RBLD_DNS_NAME_H_

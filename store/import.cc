@@ -75,6 +75,16 @@ absl::StatusOr<Import::ValuesNumber> Import::InternValues(ValueSet values) {
   return number;
 }
 
+Import::ValuesNumber Import::ReserveValues() {
+  value_sets_.emplace_back();
+  return static_cast<ValuesNumber>(value_sets_.size() - 1);
+}
+
+void Import::DefineValues(ValuesNumber number, ValueSet values) {
+  Normalize(&values);
+  value_sets_[number] = std::move(values);
+}
+
 const char* Import::WhyNotIpv4(uint32_t host_order, int length_bits) const {
   if (length_bits < 0 || length_bits > 32) return "prefix length over 32";
   const IpPrefix prefix = IpPrefix::FromIpv4(host_order, length_bits);

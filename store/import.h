@@ -48,6 +48,11 @@ class Import {
   // Checks and normalises; the same set gets the same number.
   absl::StatusOr<ValuesNumber> InternValues(ValueSet values);
 
+  // A number whose set is not known yet, and what it turned out to be. The
+  // set is normalised, but not checked.
+  ValuesNumber ReserveValues();
+  void DefineValues(ValuesNumber number, ValueSet values);
+
   // Adding the same target twice: the last one wins where the format says
   // one value, and the values are united where MergeDuplicates(true) was set.
   void MergeDuplicates(bool merge) { merge_duplicates_ = merge; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/prefix_sweep.h"
+
 namespace rbld {
 namespace {
 
@@ -64,25 +66,8 @@ Resolver::Resolver(const Database& database, const ListShape& shape,
     : shape_(shape),
       runtime_values_(database),
       values_(database.values()),
+      unions_(values_.get()),
       iterator_(std::move(iterator)) {}
-
-ValueSetId Resolver::Unite(std::vector<ValueSetId> sets) {
-  std::sort(sets.begin(), sets.end());
-  sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
-  if (sets.empty()) return kNotListed;
-  if (sets.size() == 1) return sets[0];
-  const auto found = unions_.find(sets);
-  if (found != unions_.end()) return found->second;
-  ValueSet united;
-  for (const ValueSetId id : sets) {
-    const ValueSet& values = values_->Get(id);
-    united.insert(united.end(), values.begin(), values.end());
-  }
-  Normalize(&united);
-  const ValueSetId id = values_->Intern(united);
-  unions_.emplace(std::move(sets), id);
-  return id;
-}
 
 void Resolver::DecideDataset(const Covers& covers, DatasetId dataset,
                              bool octet_levels,
@@ -128,7 +113,7 @@ ValueSetId Resolver::Decide(const Covers& covers, bool octet_levels) {
                        precedence->second == Precedence::kOctet;
     DecideDataset(covers, cover.dataset, octet, &winners);
   }
-  return Unite(std::move(winners));
+  return unions_.Of(std::move(winners));
 }
 
 bool Resolver::ReadCover(int rank, Covers* covers) {
@@ -174,33 +159,22 @@ absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
   const size_t address_bytes =
       static_cast<size_t>(IpPrefix::WidthBits(family)) / 8;
   const size_t key_bytes = 4 + 1 + address_bytes + 1;
-  struct Level {
-    Wide last;
-    size_t covers;  // how many of `covers` there are up to this level
-    ValueSetId values;
-  };
   Covers covers;
   absl::Status status = AddressAncestors(region, &covers);
   if (!status.ok()) return status;
-  std::vector<Level> stack;
   const Wide region_last = ToWide(family, region.LastAddress());
-  Wide position = ToWide(family, region.bytes);
-  bool at_end = false;  // position has wrapped past the last address
-  bool stopped = false;
-  stack.push_back({region_last, covers.size(), Decide(covers, true)});
-  const auto emit_to = [&](Wide last, ValueSetId values) {
-    if (at_end || stopped || last < position) return;
-    if (values != kNotListed) {
-      stopped = !sink(
-          {family, FromWide(family, position), FromWide(family, last), values});
-    }
-    position = last + 1;
-    at_end = last == region_last;
+  PrefixSweep<Wide> sweep(ToWide(family, region.bytes), region_last,
+                          Decide(covers, true));
+  // How many of `covers` there are outside of each open prefix.
+  std::vector<size_t> covers_outside;
+  const auto emit = [&](Wide first, Wide last, ValueSetId values) {
+    return sink(
+        {family, FromWide(family, first), FromWide(family, last), values});
   };
   const std::string start = SeekKey(shape_.list, AddressKey(region));
   const absl::string_view kind_prefix = absl::string_view(start).substr(0, 5);
   iterator_->Seek(start);
-  while (iterator_->Valid() && !stopped) {
+  while (iterator_->Valid() && !sweep.stopped()) {
     const absl::string_view key = View(iterator_->key());
     if (key.size() < key_bytes || key.substr(0, 5) != kind_prefix) break;
     AddressBytes bytes = {};
@@ -208,12 +182,12 @@ absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
     const int length_bits = static_cast<uint8_t>(key[key_bytes - 1]);
     const Wide first = ToWide(family, bytes);
     if (first > region_last) break;
-    while (stack.back().last < first) {
-      emit_to(stack.back().last, stack.back().values);
-      stack.pop_back();
-      covers.resize(stack.back().covers);
+    const size_t open = sweep.AdvanceTo(first, emit);
+    if (open < covers_outside.size()) {
+      covers.resize(covers_outside[open]);
+      covers_outside.resize(open);
     }
-    if (first > position) emit_to(first - 1, stack.back().values);
+    covers_outside.push_back(covers.size());
     // All records of this one prefix.
     const std::string group(key.substr(0, key_bytes));
     do {
@@ -223,12 +197,9 @@ absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
     const int host_bits = IpPrefix::WidthBits(family) - length_bits;
     const Wide last =
         host_bits == 128 ? ~Wide{0} : first | ((Wide{1} << host_bits) - 1);
-    stack.push_back({last, covers.size(), Decide(covers, true)});
+    sweep.Open(last, Decide(covers, true));
   }
-  while (!stack.empty() && !stopped) {
-    emit_to(stack.back().last, stack.back().values);
-    stack.pop_back();
-  }
+  sweep.Finish(emit);
   return FromRocks(iterator_->status(), "reading listings");
 }
 

@@ -20,6 +20,7 @@
 #include "store/database.h"
 #include "store/records.h"
 #include "store/resolved.h"
+#include "store/value_unions.h"
 
 namespace rbld {
 
@@ -67,7 +68,6 @@ class Resolver {
   ValueSetId Decide(const Covers& covers, bool octet_levels);
   void DecideDataset(const Covers& covers, DatasetId dataset, bool octet_levels,
                      std::vector<ValueSetId>* winners) const;
-  ValueSetId Unite(std::vector<ValueSetId> sets);
   // Adds the record the iterator stands on; false for a damaged one.
   bool ReadCover(int rank, Covers* covers);
   absl::Status AddressAncestors(const IpPrefix& region, Covers* covers);
@@ -78,8 +78,8 @@ class Resolver {
   const ListShape& shape_;
   RuntimeValuesCache runtime_values_;
   std::shared_ptr<ValueTable> values_;
+  ValueUnions unions_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
-  std::map<std::vector<ValueSetId>, ValueSetId> unions_;
 };
 
 // Labels of a reversed wire name, and each name from the top down to it.

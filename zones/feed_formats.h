@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "zones/feed_reader.h"
+#include "zones/line_text.h"
 
 namespace rbld {
 
@@ -17,6 +18,8 @@ class FeedFormatReader {
   // Takes a line, or rejects it through the import. An error fails the whole
   // feed.
   virtual absl::Status ReadLine(uint64_t number, absl::string_view text) = 0;
+  // After the last line.
+  virtual absl::Status Finish() { return absl::OkStatus(); }
 };
 
 // All three borrow their arguments.
@@ -36,16 +39,6 @@ inline bool HasControlBytes(absl::string_view text) {
     }
   }
   return false;
-}
-
-inline absl::string_view SkipBlanks(absl::string_view text) {
-  size_t i = 0;
-  while (i < text.size() && (text[i] == ' ' || text[i] == '\t')) ++i;
-  return text.substr(i);
-}
-
-inline bool IsComment(absl::string_view text) {
-  return !text.empty() && (text[0] == '#' || text[0] == ';');
 }
 
 }  // namespace rbld

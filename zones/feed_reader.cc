@@ -13,7 +13,7 @@ namespace {
 constexpr FeedFormat kFormats[] = {
     FeedFormat::kPlain,   FeedFormat::kIp4Set,   FeedFormat::kIp4Tset,
     FeedFormat::kIp4Trie, FeedFormat::kIp6Tset,  FeedFormat::kIp6Trie,
-    FeedFormat::kDnset,   FeedFormat::kJsonLines};
+    FeedFormat::kDnset,   FeedFormat::kDnhash,  FeedFormat::kJsonLines};
 
 constexpr uint64_t kProgressStepBytes = 1 << 20;
 
@@ -47,6 +47,8 @@ const char* FeedFormatName(FeedFormat format) {
       return "ip6trie";
     case FeedFormat::kDnset:
       return "dnset";
+    case FeedFormat::kDnhash:
+      return "dnhash";
     case FeedFormat::kJsonLines:
       return "jsonl";
   }
@@ -102,6 +104,8 @@ absl::StatusOr<FeedCounts> ReadFeed(ByteSource* source,
   }
   if (!lines.status().ok()) return lines.status();
   counts.lines = line.number;
+  const absl::Status finished = (*reader)->Finish();
+  if (!finished.ok()) return finished;
   if (options.progress) options.progress(lines.bytes_read());
   return counts;
 }

@@ -22,6 +22,7 @@ enum class FeedFormat {
   kIp6Tset,
   kIp6Trie,
   kDnset,
+  kDnhash,  // of rspamd's fork of rbldnsd; as a dnset
   kJsonLines,
 };
 

@@ -26,7 +26,7 @@ TEST(FeedFormat, NamesReadBack) {
   }
   EXPECT_EQ(ParseFeedFormat("csv").status().message(),
             "\"csv\" is no format of feeds; use one of plain, ip4set, ip4tset, "
-            "ip4trie, ip6tset, ip6trie, dnset, jsonl");
+            "ip4trie, ip6tset, ip6trie, dnset, dnhash, jsonl");
   EXPECT_EQ(PrecedenceOf(FeedFormat::kIp4Set), Precedence::kOctet);
   EXPECT_EQ(PrecedenceOf(FeedFormat::kIp4Trie), Precedence::kLongest);
 }

@@ -50,12 +50,16 @@ void LineReader::SkipOverlongLine(Line* line) {
       return;
     }
     at_ = end_;
-    if (!Fill()) return;
+    if (!Fill()) {
+      line->cut_off = true;
+      return;
+    }
   }
 }
 
 bool LineReader::Next(Line* line) {
   line->too_long = false;
+  line->cut_off = false;
   size_t scanned = 0;  // of the unread bytes, known to hold no newline
   while (true) {
     const char* const start = buffer_.data() + at_;
@@ -77,7 +81,7 @@ bool LineReader::Next(Line* line) {
     scanned = size;
     if (Fill()) continue;
     if (scanned == 0) return false;
-    // The last line has no newline.
+    line->cut_off = true;
     line->text = absl::string_view(buffer_.data() + at_, scanned);
     at_ = end_;
     break;

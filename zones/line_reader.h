@@ -30,6 +30,8 @@ class LineReader {
     uint64_t number = 0;  // from 1
     // Longer than max_line_bytes; `text` is only its beginning.
     bool too_long = false;
+    // The last line, and no newline ends it.
+    bool cut_off = false;
   };
 
   // False at the end and after an error; status() tells which.

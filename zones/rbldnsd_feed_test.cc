@@ -49,7 +49,7 @@ TEST(Ip4Set, RejectsWhatRbldnsdRejects) {
             "1: bits are set behind the prefix; was 8.3.4.0/24 meant?");
   EXPECT_EQ(Why("8.1.1.9-8.1.1.1", FeedFormat::kIp4Set),
             "1: the range is inverted: its end is before its start");
-  for (const char* line : {"8.1.2. dot", "8-8.1.255", "8.1.2.3x", "8.1.2.256",
+  for (const char* line : {"8.1.2. dot", "8-8.1.255", "8.1-8.2.3", "8.1.2.3-8.1.4", "8.1.2.3x", "8.1.2.256",
                            "8.1.2.3/33", "8.1.2.3.4", "name.example"}) {
     EXPECT_NE(Why(line, FeedFormat::kIp4Set), "taken") << line;
   }
@@ -80,8 +80,8 @@ TEST(Ip4Set, ReadsValuesAndDefaults) {
 TEST(Ip4Set, RejectsBadValues) {
   for (const char* line :
        {"8.0.0.1 :x:text", "8.0.0.1 :0:zero", "8.0.0.1 :300:much",
-        "8.0.0.1 :8 text", "8.0.0.1 ::only", "8.0.0.1 : 7 : text", ":x:default",
-        "8.0.0.1 :1.2:half"}) {
+        "8.0.0.1 :8 text", "8.0.0.1 ::only", "8.0.0.1 : 7 : text",
+        ":x:default"}) {
     EXPECT_EQ(Why(line, FeedFormat::kIp4Set),
               "1: the value is not of the form :CODE:TEXT, :CODE or TEXT")
         << line;
@@ -130,7 +130,7 @@ TEST(Ip4Trie, KeepsTheFirstOfEqualEntriesAndTakesNoRanges) {
                                      "8.1.0.0/16 127.0.0.2 abbreviated"}));
   ASSERT_EQ(result.rejected.size(), 2u);
   EXPECT_EQ(result.rejected[0],
-            "2: a second entry for 8.0.0.0/24; the first one holds");
+            "2: duplicated entry for 8.0.0.0/24; the first one holds");
 }
 
 TEST(Ip4Tset, TakesSingleAddressesWithTheFirstDefault) {
@@ -216,17 +216,19 @@ TEST(RbldnsdSpecials, ExpandVariablesAndTheBaseTemplate) {
                      "8.0.0.6 127.0.0.4 base?$ ($) one $$7"}));
 }
 
-TEST(RbldnsdSpecials, WhatHoldsForTheWholeFileMustStandFirst) {
-  for (const char* line : {"$1 late", "$= late", "$TTL 5"}) {
-    const ReadResult result =
-        ReadText(absl::StrCat("8.0.0.1\n", line, "\n"), FeedFormat::kIp4Set);
-    EXPECT_EQ(result.rejected,
-              Strings{"2: this holds for the whole file; it must stand before "
-                      "the first entry"})
-        << line;
-  }
-  EXPECT_EQ(ReadText("8.0.0.1\n:5:x\n", FeedFormat::kIp4Tset).rejected.size(),
-            1u);
+TEST(RbldnsdSpecials, HoldForTheWholeFileWhereverTheyStand) {
+  EXPECT_EQ(Entries("8.0.0.1 $1\n"
+                    "8.0.0.2 own\n"
+                    "$1 late\n"
+                    "$1 later\n"
+                    "$TTL 5\n"
+                    "$TTL 6\n",
+                    FeedFormat::kIp4Set),
+            (Strings{"8.0.0.1 127.0.0.2 late 6", "8.0.0.2 127.0.0.2 own 6"}));
+  EXPECT_EQ(Entries("8.0.0.1\n$= base $=\n", FeedFormat::kIp4Trie),
+            Strings{"8.0.0.1 127.0.0.2 base $"});
+  EXPECT_EQ(Entries("8.0.0.1\n:5:x\n:6:y\n8.0.0.2\n", FeedFormat::kIp4Tset),
+            (Strings{"8.0.0.1 127.0.0.5 x", "8.0.0.2 127.0.0.5 x"}));
 }
 
 TEST(RbldnsdSpecials, TakeTtlAndPassSoaAndNs) {
@@ -239,8 +241,7 @@ TEST(RbldnsdSpecials, TakeTtlAndPassSoaAndNs) {
 
 TEST(RbldnsdSpecials, UnknownAndCombinedAreRejected) {
   EXPECT_EQ(Why("$DATASET ip4set:x @", FeedFormat::kIp4Set),
-            "1: combined files are not read; split the file into one for each "
-            "dataset");
+            "1: $DATASET stands in combined files only");
   EXPECT_EQ(Why("$FOO", FeedFormat::kIp4Set).substr(0, 24),
             "1: unknown special line;");
   EXPECT_NE(Why("$TTL soon", FeedFormat::kIp4Set), "taken");

@@ -19,22 +19,6 @@ constexpr size_t kMaxStringBytes = 255;  // RFC 1035 §3.3
 
 }  // namespace
 
-std::string ReversedLabels(absl::string_view labels) {
-  std::vector<absl::string_view> parts;
-  for (size_t i = 0; i < labels.size();) {
-    const size_t size =
-        1 + static_cast<size_t>(static_cast<uint8_t>(labels[i]));
-    parts.push_back(labels.substr(i, size));
-    i += size;
-  }
-  std::string reversed;
-  reversed.reserve(labels.size());
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    reversed.append(part->data(), part->size());
-  }
-  return reversed;
-}
-
 std::string RelativeText(absl::string_view labels) {
   char text[kMaxNameTextBytes];
   const int bytes =

@@ -7,11 +7,9 @@
 
 #include "absl/strings/string_view.h"
 #include "base/ip_prefix.h"
+#include "dns/name.h"
 
 namespace rbld {
-
-// "\7example\3com" for "\3com\7example" and back: whole labels, no root byte.
-std::string ReversedLabels(absl::string_view labels);
 
 // Whole labels as a name relative to the origin, "a.b".
 std::string RelativeText(absl::string_view labels);

@@ -5,16 +5,23 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace rbld {
 
+struct TimestampSpecial {
+  int64_t made = 0;     // seconds since 1970 UTC; 0: not said
+  int64_t expires = 0;  // 0: never
+};
+
 // `text` is "STAMP [EXPIRES]": yyyy:mm:dd[:hh[:mi[:ss]]] in UTC, with or
 // without delimiters, "0" or "-" for none, and EXPIRES also as "+30d".
-// InvalidArgument: not of that form. FailedPrecondition: the data comes from
-// after `now_seconds`, or expired before. A `now_seconds` of 0 checks only the
-// form.
-absl::Status CheckRbldnsdTimestamp(absl::string_view text, int64_t now_seconds);
+absl::StatusOr<TimestampSpecial> ParseTimestampSpecial(absl::string_view text);
+
+// FailedPrecondition: the data comes from after `now_seconds`, or expired
+// before.
+absl::Status CheckTimestamp(const TimestampSpecial& stamp, int64_t now_seconds);
 
 }  // namespace rbld
 

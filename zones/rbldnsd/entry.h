@@ -16,10 +16,16 @@ struct Ipv4Range {
   uint32_t last = 0;
 };
 
+// What an entry may be besides an address or a prefix.
+struct Ipv4EntryForms {
+  bool ranges = false;     // "1.2.3.1-255" and "1.2-1.4"
+  bool host_bits = false;  // "1.2.3.4/24" means 1.2.3.0/24 (rbldnsd's -e)
+};
+
 // "1.2.3.4", the beginning of an address ("1.2.3": its /24, but never one octet
-// alone), "1.2.3.0/24", "10/8", and with `ranges` also "1.2.3.1-255" and
-// "1.2-1.4".
-absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text, bool ranges);
+// alone), "1.2.3.0/24", "10/8".
+absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text,
+                                        Ipv4EntryForms forms);
 
 // "2001:db8::/32", "2001:db8:1" (its words: a /48), "2001:db8::1" (with "::" a
 // whole address).

@@ -1,4 +1,4 @@
-#include "zones/rbldnsd_entry.h"
+#include "zones/rbldnsd/entry.h"
 
 #include <algorithm>
 #include <string>
@@ -57,20 +57,21 @@ absl::Status BadIpv4(bool ranges) {
 }
 
 absl::StatusOr<Ipv4Range> TakeLength(absl::string_view* text,
-                                     const Octets& octets, bool ranges) {
+                                     const Octets& octets,
+                                     Ipv4EntryForms forms) {
   text->remove_prefix(1);
   const int length_bits = TakeNumber(text);
   if (length_bits < 0 || length_bits > 32 || !AtEntryEnd(*text)) {
-    return BadIpv4(ranges);
+    return BadIpv4(forms.ranges);
   }
   const IpPrefix prefix = IpPrefix::FromIpv4(octets.value, length_bits);
-  if (prefix.ipv4() != octets.value) {
+  if (prefix.ipv4() != octets.value && !forms.host_bits) {
     return absl::InvalidArgumentError(absl::StrCat(
         "bits are set behind the prefix; was ", prefix.ToString(), " meant?"));
   }
   return Ipv4Range{
-      octets.value,
-      static_cast<uint32_t>(octets.value | (0xffffffffull >> length_bits))};
+      prefix.ipv4(),
+      static_cast<uint32_t>(prefix.ipv4() | (0xffffffffull >> length_bits))};
 }
 
 absl::StatusOr<Ipv4Range> TakeRangeEnd(absl::string_view* text,
@@ -85,6 +86,11 @@ absl::StatusOr<Ipv4Range> TakeRangeEnd(absl::string_view* text,
                                                          << shift;
     last.count = first.count;
   }
+  if (last.count != first.count) {
+    return absl::InvalidArgumentError(
+        "the ends of a range have as many octets each, or the second is one "
+        "alone (1.2.3.1-255)");
+  }
   const Ipv4Range range{first.value, last.value | last.HostMask()};
   if (range.last < range.first) {
     return absl::InvalidArgumentError(
@@ -95,17 +101,17 @@ absl::StatusOr<Ipv4Range> TakeRangeEnd(absl::string_view* text,
 
 }  // namespace
 
-absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text, bool ranges) {
+absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text,
+                                        Ipv4EntryForms forms) {
   Octets octets;
-  if (!TakeOctets(text, &octets)) return BadIpv4(ranges);
+  if (!TakeOctets(text, &octets)) return BadIpv4(forms.ranges);
   if (!text->empty() && (*text)[0] == '/') {
-    return TakeLength(text, octets, ranges);
+    return TakeLength(text, octets, forms);
   }
-  if (octets.count == 1) return BadIpv4(ranges);
-  if (ranges && !text->empty() && (*text)[0] == '-') {
+  if (forms.ranges && !text->empty() && (*text)[0] == '-') {
     return TakeRangeEnd(text, octets);
   }
-  if (!AtEntryEnd(*text)) return BadIpv4(ranges);
+  if (octets.count == 1 || !AtEntryEnd(*text)) return BadIpv4(forms.ranges);
   return Ipv4Range{octets.value, octets.value | octets.HostMask()};
 }
 

@@ -1,4 +1,4 @@
-#include "zones/rbldnsd_timestamp.h"
+#include "zones/rbldnsd/timestamp.h"
 
 #include <string>
 
@@ -56,36 +56,39 @@ absl::StatusOr<int64_t> ParseStamp(absl::string_view text) {
 
 }  // namespace
 
-absl::Status CheckRbldnsdTimestamp(absl::string_view text,
-                                   int64_t now_seconds) {
+absl::StatusOr<TimestampSpecial> ParseTimestampSpecial(
+    absl::string_view text) {
   const size_t stamp_end = text.find_first_of(" \t");
-  const absl::StatusOr<int64_t> stamp = ParseStamp(text.substr(0, stamp_end));
-  if (!stamp.ok()) return stamp.status();
-  int64_t expires = 0;
-  if (stamp_end != absl::string_view::npos) {
-    absl::string_view rest = absl::StripAsciiWhitespace(text.substr(stamp_end));
-    rest = rest.substr(0, rest.find_first_of(" \t"));
-    if (!rest.empty() && rest[0] == '+') {
-      const absl::StatusOr<int64_t> after =
-          ParseDurationSeconds(rest.substr(1));
-      if (!after.ok()) return BadStamp();
-      expires = *stamp == 0 ? 0 : *stamp + *after;
-    } else {
-      const absl::StatusOr<int64_t> parsed = ParseStamp(rest);
-      if (!parsed.ok()) return parsed.status();
-      expires = *parsed;
-    }
+  const absl::StatusOr<int64_t> made = ParseStamp(text.substr(0, stamp_end));
+  if (!made.ok()) return made.status();
+  TimestampSpecial stamp;
+  stamp.made = *made;
+  if (stamp_end == absl::string_view::npos) return stamp;
+  absl::string_view rest = absl::StripAsciiWhitespace(text.substr(stamp_end));
+  rest = rest.substr(0, rest.find_first_of(" \t"));
+  if (!rest.empty() && rest[0] == '+') {
+    const absl::StatusOr<int64_t> after = ParseDurationSeconds(rest.substr(1));
+    if (!after.ok()) return BadStamp();
+    stamp.expires = stamp.made == 0 ? 0 : stamp.made + *after;
+  } else {
+    const absl::StatusOr<int64_t> expires = ParseStamp(rest);
+    if (!expires.ok()) return expires.status();
+    stamp.expires = *expires;
   }
-  if (now_seconds == 0) return absl::OkStatus();
-  if (*stamp > now_seconds) {
+  return stamp;
+}
+
+absl::Status CheckTimestamp(const TimestampSpecial& stamp,
+                            int64_t now_seconds) {
+  if (stamp.made > now_seconds) {
     return absl::FailedPreconditionError(
-        absl::StrCat("$TIMESTAMP ", IsoTime(*stamp),
+        absl::StrCat("$TIMESTAMP ", IsoTime(stamp.made),
                      " lies in the future; check this machine's clock and the "
                      "feed's"));
   }
-  if (expires != 0 && expires <= now_seconds) {
+  if (stamp.expires != 0 && stamp.expires <= now_seconds) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the data expired at ", IsoTime(expires),
+        absl::StrCat("the data expired at ", IsoTime(stamp.expires),
                      " ($TIMESTAMP); fetch the feed again"));
   }
   return absl::OkStatus();

@@ -1,0 +1,124 @@
+// DatasetBuilder: the entries of one dataset, in any order, become an index
+// without RocksDB: what watched files are served from.
+//
+// Used by one thread; Build ends it. Addresses are sorted in a bounded part of
+// memory (spill_sorter.h); names are held.
+#ifndef RBLD_STORE_DATASET_BUILDER_H_
+#define RBLD_STORE_DATASET_BUILDER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/ip_prefix.h"
+#include "store/list_index.h"
+#include "store/listing.h"
+#include "store/spill_sorter.h"
+#include "store/target.h"
+#include "store/value.h"
+#include "store/value_table.h"
+
+namespace rbld {
+
+// What equal entries mean together.
+enum class EqualEntries : uint8_t {
+  kFirst,   // the first one's values hold
+  kUnited,  // all values hold; if one of them is excluded, nothing does
+};
+
+class DatasetBuilder {
+ public:
+  // What an entry answers; the caller says with Build what a number means.
+  using ValuesNumber = uint32_t;
+
+  struct Options {
+    Precedence precedence = Precedence::kLongest;
+    EqualEntries equal_entries = EqualEntries::kFirst;
+    // For scratch files while addresses are sorted; empty: memory.
+    std::string scratch_directory;
+    uint64_t name_seed = 0;  // NameIndex's
+  };
+
+  explicit DatasetBuilder(Options options);
+
+  // `first` has no bits set behind `length_bits`. Errors are those of scratch
+  // files.
+  absl::Status AddIpv4(uint32_t first, int length_bits, bool excluded,
+                       ValuesNumber values) {
+    return ipv4_.Add({first, values, static_cast<uint8_t>(length_bits),
+                      excluded});
+  }
+  absl::Status AddIpv6(const IpPrefix& prefix, bool excluded,
+                       ValuesNumber values);
+  // Names have the rules of rbldnsd's dnset: a name itself answers with what
+  // is said of exactly it, else with what is said of the names below the
+  // nearest name above it. An excluded entry counts like a listed one.
+  void AddName(const Target& name, bool excluded, ValuesNumber values);
+
+  uint64_t entries() const {
+    return ipv4_.count() + ipv6_.count() + names_.size();
+  }
+
+  // ids[n] is the value set that number n means, in `table`, which also gets
+  // the unions. Errors are those of scratch files.
+  absl::StatusOr<ListIndex> Build(const std::vector<ValueSetId>& ids,
+                                  ValueTable* table);
+
+ private:
+  struct Ipv4Entry {
+    uint32_t first;
+    ValuesNumber values;
+    uint8_t length_bits;
+    bool excluded;
+    // What contains an address sorts before what is inside it.
+    friend bool operator<(const Ipv4Entry& a, const Ipv4Entry& b) {
+      return a.first != b.first ? a.first < b.first
+                                : a.length_bits < b.length_bits;
+    }
+  };
+  struct Ipv6Entry {
+    AddressBytes first;
+    ValuesNumber values;
+    uint8_t length_bits;
+    bool excluded;
+    friend bool operator<(const Ipv6Entry& a, const Ipv6Entry& b) {
+      return a.first != b.first ? a.first < b.first
+                                : a.length_bits < b.length_bits;
+    }
+  };
+  struct NameEntry {
+    uint64_t wire_offset;  // into name_bytes_
+    ValuesNumber values;
+    uint8_t wire_bytes;
+    NameScope scope;
+    bool excluded;
+  };
+  struct Cover {
+    int length_bits;
+    bool excluded;
+    ValueSetId values;
+  };
+  template <typename Address>
+  class Resolution;
+
+  absl::string_view WireOf(const NameEntry& entry) const {
+    return absl::string_view(name_bytes_.data() + entry.wire_offset,
+                             entry.wire_bytes);
+  }
+  std::shared_ptr<const NameIndex> BuildNames(
+      const std::vector<ValueSetId>& ids, ValueTable* table);
+
+  const Options options_;
+  SpillSorter<Ipv4Entry> ipv4_;
+  SpillSorter<Ipv6Entry> ipv6_;
+  std::vector<NameEntry> names_;
+  std::string name_bytes_;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_STORE_DATASET_BUILDER_H_

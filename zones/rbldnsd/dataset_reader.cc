@@ -1,0 +1,369 @@
+#include "zones/rbldnsd/dataset_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "dns/name.h"
+#include "zones/line_text.h"
+
+namespace rbld {
+namespace {
+
+// The entries of a trivial set share one value; it has this number.
+constexpr ValueReader::Number kTrivialValues = 0;
+
+struct NamedAction {
+  const char* name;
+  AccessAction action;
+};
+
+constexpr NamedAction kActions[] = {
+    {":ignore", AccessAction::kIgnore}, {":blackhole", AccessAction::kIgnore},
+    {":refuse", AccessAction::kRefuse}, {":empty", AccessAction::kEmpty},
+    {":pass", AccessAction::kPass},
+};
+
+absl::Status Ignored(absl::string_view keyword) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(keyword, " means nothing in an access list"));
+}
+
+absl::Status BeforeSections() {
+  return absl::InvalidArgumentError(
+      "only special lines may stand before the first $DATASET");
+}
+
+// The end of a name or an IPv6 prefix.
+size_t EntryEnd(absl::string_view line) {
+  return std::min(line.find_first_of(" \t#;"), line.size());
+}
+
+}  // namespace
+
+DatasetReader::DatasetReader(DatasetType type,
+                             const DatasetReaderOptions& options,
+                             Templates templates, ZoneSpecials* specials,
+                             EntrySink* sink)
+    : type_(type),
+      options_(options),
+      templates_(std::move(templates)),
+      specials_(specials),
+      sink_(sink),
+      values_(options.defaults) {
+  // Makes it number kTrivialValues.
+  values_.Default();
+}
+
+std::vector<ValueSet> DatasetReader::values() const {
+  std::vector<ValueSet> sets;
+  sets.reserve(values_.size());
+  for (ValueReader::Number i = 0; i < values_.size(); ++i) {
+    sets.push_back(values_.Resolve(i, templates_));
+  }
+  if (trivial_values_.has_value()) {
+    sets[kTrivialValues] = sets[*trivial_values_];
+  }
+  return sets;
+}
+
+absl::Status DatasetReader::ReadLine(absl::string_view text) {
+  const absl::string_view line = SkipBlanks(text);
+  if (line.empty()) return absl::OkStatus();
+  const bool marked = line.size() > 1 && line[1] == '$' &&
+                      (IsComment(line) || line[0] == ':');
+  if (IsComment(line) && !marked) return absl::OkStatus();
+  for (const char c : line) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
+      return absl::InvalidArgumentError(
+          "the line has a control character or a NUL byte");
+    }
+  }
+  if (line[0] == '$' || marked) {
+    return ReadSpecial(line.substr(marked ? 2 : 1), IsComment(line));
+  }
+  if (line[0] == ':' && type_ != DatasetType::kGeneric) {
+    return ReadDefault(line);
+  }
+  const absl::Status status = ReadEntry(line);
+  if (status.ok()) ++entries_;
+  return status;
+}
+
+// `line` begins behind the '$'. In a comment an unknown word is only that.
+absl::Status DatasetReader::ReadSpecial(absl::string_view line,
+                                        bool in_comment) {
+  absl::string_view rest = line;
+  const absl::string_view word = TakeWord(&rest);
+  rest = absl::StripTrailingAsciiWhitespace(rest);
+  if (word.size() == 1 &&
+      (absl::ascii_isdigit(static_cast<unsigned char>(word[0])) ||
+       word[0] == '=')) {
+    templates_.Set(word[0], rest);
+    return absl::OkStatus();
+  }
+  const bool is_acl = type_ == DatasetType::kAcl;
+  if (absl::EqualsIgnoreCase(word, "SOA")) {
+    if (is_acl) return Ignored("$SOA");
+    absl::StatusOr<SoaSpecial> soa = ParseSoaSpecial(rest);
+    if (!soa.ok()) return soa.status();
+    if (!specials_->soa.has_value()) specials_->soa = *std::move(soa);
+    return absl::OkStatus();
+  }
+  if (absl::EqualsIgnoreCase(word, "NS")) {
+    if (is_acl) return Ignored("$NS");
+    absl::StatusOr<NsSpecial> ns = ParseNsSpecial(rest);
+    if (!ns.ok()) return ns.status();
+    if (!specials_->ns.has_value()) specials_->ns = *std::move(ns);
+    return absl::OkStatus();
+  }
+  if (absl::EqualsIgnoreCase(word, "TTL")) {
+    const absl::StatusOr<uint32_t> ttl = ParseTtlSpecial(rest);
+    if (!ttl.ok()) return ttl.status();
+    templates_.ttl_seconds = *ttl;
+    return absl::OkStatus();
+  }
+  if (absl::EqualsIgnoreCase(word, "MAXRANGE4")) {
+    const absl::StatusOr<uint64_t> range = ParseMaxRangeSpecial(rest);
+    if (!range.ok()) return range.status();
+    // It can only shrink.
+    max_range_ = std::min(max_range_, *range);
+    return absl::OkStatus();
+  }
+  if (absl::EqualsIgnoreCase(word, "TIMESTAMP")) {
+    const absl::StatusOr<TimestampSpecial> stamp = ParseTimestampSpecial(rest);
+    if (!stamp.ok()) return stamp.status();
+    if (options_.now_seconds != 0) {
+      const absl::Status status = CheckTimestamp(*stamp, options_.now_seconds);
+      if (!status.ok()) return absl::AbortedError(status.message());
+    }
+    if (stamp->expires != 0 &&
+        (specials_->expires == 0 || stamp->expires < specials_->expires)) {
+      specials_->expires = stamp->expires;
+    }
+    return absl::OkStatus();
+  }
+  if (absl::EqualsIgnoreCase(word, "DATASET")) {
+    return absl::InvalidArgumentError(
+        "$DATASET stands in combined files only");
+  }
+  if (in_comment) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "unknown special line; $SOA, $NS, $TTL, $TIMESTAMP, $MAXRANGE4, $0 to "
+      "$9 and $= are known");
+}
+
+absl::Status DatasetReader::ReadDefault(absl::string_view line) {
+  if (type_ == DatasetType::kAcl) {
+    absl::StatusOr<AccessRule> rule = RuleOf(line);
+    if (!rule.ok()) return rule.status();
+    default_rule_ = *rule;
+    return absl::OkStatus();
+  }
+  if (type_ == DatasetType::kCombined) return BeforeSections();
+  // One value for all; the first line that sets it counts.
+  if (IsTrivial(type_) && trivial_values_.has_value()) return absl::OkStatus();
+  const absl::Status status = values_.SetDefault(line);
+  if (!status.ok()) return status;
+  const ValueReader::Number number = values_.Default();
+  const absl::Status checked =
+      sink_->CheckValues(values_.Resolve(number, templates_));
+  if (!checked.ok()) return checked;
+  if (IsTrivial(type_)) trivial_values_ = number;
+  return absl::OkStatus();
+}
+
+absl::Status DatasetReader::ReadEntry(absl::string_view line) {
+  if (type_ == DatasetType::kCombined) return BeforeSections();
+  if (type_ == DatasetType::kGeneric) {
+    absl::StatusOr<GenericRecord> record = ParseGenericRecord(line);
+    if (!record.ok()) return record.status();
+    if (record->ttl_seconds == 0) record->ttl_seconds = templates_.ttl_seconds;
+    records_.push_back(*std::move(record));
+    return absl::OkStatus();
+  }
+  bool excluded = false;
+  if (line[0] == '!') {
+    excluded = true;
+    line = SkipBlanks(line.substr(1));
+  }
+  if (type_ == DatasetType::kAcl) return ReadClients(line, excluded);
+  if (IsIpv4Set(type_)) return ReadIpv4(line, excluded);
+  if (IsIpv6Set(type_)) return ReadIpv6(line, excluded);
+  return ReadName(line, excluded);
+}
+
+absl::StatusOr<ValueReader::Number> DatasetReader::ValuesOf(
+    absl::string_view rest) {
+  if (IsTrivial(type_)) return kTrivialValues;
+  const size_t known = values_.size();
+  const absl::StatusOr<ValueReader::Number> number =
+      values_.ForEntry(SkipBlanks(rest));
+  if (!number.ok()) return number.status();
+  // One that is new is looked at once.
+  if (*number >= known) {
+    const absl::Status status =
+        sink_->CheckValues(values_.Resolve(*number, templates_));
+    if (!status.ok()) return status;
+  }
+  return number;
+}
+
+absl::Status DatasetReader::CheckFirst(const IpPrefix& prefix) {
+  if (type_ != DatasetType::kIp4Trie && type_ != DatasetType::kIp6Trie &&
+      type_ != DatasetType::kAcl) {
+    return absl::OkStatus();
+  }
+  std::string key;
+  Target::OfPrefix(prefix).AppendKey(&key);
+  if (seen_.insert(std::move(key)).second) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "duplicated entry for ", prefix.ToString(), "; the first one holds"));
+}
+
+absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
+  if (type_ == DatasetType::kIp4Tset) {
+    uint32_t address = 0;
+    if (excluded ||
+        !ParseDottedQuad(line.substr(0, line.find_first_of(" \t#;:")),
+                         &address)) {
+      return absl::InvalidArgumentError(
+          "ip4tset takes single addresses only, no exclusions, prefixes or "
+          "ranges");
+    }
+    return sink_->AddIpv4({address, address}, false, kTrivialValues);
+  }
+  Ipv4EntryForms forms;
+  forms.ranges = type_ == DatasetType::kIp4Set;
+  forms.host_bits = options_.host_bits;
+  const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&line, forms);
+  if (!range.ok()) return range.status();
+  if (uint64_t{range->last} - range->first >= max_range_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("more than the ", max_range_,
+                     " addresses that $MAXRANGE4 allows"));
+  }
+  absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
+  if (!excluded) values = ValuesOf(line);
+  if (!values.ok()) return values.status();
+  if (type_ == DatasetType::kIp4Trie) {
+    const absl::Status status =
+        CheckFirst(CoverRange(Family::kIpv4,
+                              IpPrefix::FromIpv4(range->first).bytes,
+                              IpPrefix::FromIpv4(range->last).bytes)
+                       .front());
+    if (!status.ok()) return status;
+  }
+  return sink_->AddIpv4(*range, excluded, *values);
+}
+
+absl::Status DatasetReader::ReadIpv6(absl::string_view line, bool excluded) {
+  const bool trivial = type_ == DatasetType::kIp6Tset;
+  if (trivial && absl::StrContains(line.substr(0, EntryEnd(line)), '/')) {
+    return absl::InvalidArgumentError(
+        "ip6tset takes a /64 as its four words, without a length");
+  }
+  const absl::StatusOr<IpPrefix> prefix = TakeIpv6Prefix(&line);
+  if (!prefix.ok()) return prefix.status();
+  if (trivial && prefix->length_bits != (excluded ? 128 : 64)) {
+    return absl::InvalidArgumentError(
+        excluded ? "ip6tset excludes single addresses only"
+                 : "ip6tset takes a /64 as its four words, such as "
+                   "2001:db8:0:1");
+  }
+  absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
+  if (!excluded) values = ValuesOf(line);
+  if (!values.ok()) return values.status();
+  const absl::Status status = CheckFirst(*prefix);
+  if (!status.ok()) return status;
+  return sink_->AddIpv6(*prefix, excluded, *values);
+}
+
+absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
+  const size_t end = EntryEnd(line);
+  absl::string_view text = line.substr(0, end);
+  NameScope scope = NameScope::kExact;
+  if (absl::ConsumePrefix(&text, "*.")) {
+    scope = NameScope::kSubdomains;
+  } else if (absl::ConsumePrefix(&text, ".")) {
+    scope = NameScope::kWithSubdomains;
+  }
+  const absl::StatusOr<std::string> wire = ParseHostName(text);
+  if (!wire.ok()) return wire.status();
+  if (wire->size() == 1) {
+    return absl::InvalidArgumentError("there is no name here");
+  }
+  const Target name = Target::OfName(
+      ReversedLabels(absl::string_view(*wire).substr(0, wire->size() - 1)),
+      scope);
+  absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
+  if (!excluded) values = ValuesOf(line.substr(end));
+  if (!values.ok()) return values.status();
+  return sink_->AddName(name, excluded, *values);
+}
+
+absl::StatusOr<AccessRule> DatasetReader::RuleOf(absl::string_view text) {
+  const absl::string_view word = text.substr(0, text.find_first_of(" \t#;"));
+  for (const NamedAction& known : kActions) {
+    if (absl::EqualsIgnoreCase(word, known.name)) {
+      return AccessRule{known.action, 0};
+    }
+  }
+  const absl::StatusOr<ValueReader::Number> values = values_.ForEntry(text);
+  if (!values.ok()) {
+    return absl::InvalidArgumentError(
+        "the action is none of :ignore, :refuse, :empty, :pass, :CODE:TEXT and "
+        "TEXT");
+  }
+  return AccessRule{AccessAction::kListed, *values};
+}
+
+ValueReader::Number DatasetReader::RuleNumber(const AccessRule& rule) {
+  const auto found = std::find(rules_.begin(), rules_.end(), rule);
+  if (found == rules_.end()) {
+    rules_.push_back(rule);
+    return static_cast<ValueReader::Number>(rules_.size() - 1);
+  }
+  return static_cast<ValueReader::Number>(found - rules_.begin());
+}
+
+absl::Status DatasetReader::ReadClients(absl::string_view line, bool excluded) {
+  absl::string_view rest = line;
+  Ipv4EntryForms forms;
+  forms.host_bits = options_.host_bits;
+  const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&rest, forms);
+  IpPrefix prefix;
+  if (range.ok()) {
+    prefix = CoverRange(Family::kIpv4, IpPrefix::FromIpv4(range->first).bytes,
+                        IpPrefix::FromIpv4(range->last).bytes)
+                 .front();
+  } else {
+    rest = line;
+    const absl::StatusOr<IpPrefix> ipv6 = TakeIpv6Prefix(&rest);
+    if (!ipv6.ok()) {
+      return absl::StrContains(line.substr(0, EntryEnd(line)), "::")
+                 ? ipv6.status()
+                 : range.status();
+    }
+    prefix = *ipv6;
+  }
+  rest = SkipBlanks(rest);
+  absl::StatusOr<AccessRule> rule =
+      default_rule_.value_or(AccessRule{AccessAction::kIgnore, 0});
+  if (!rest.empty() && !IsComment(rest) && !excluded) rule = RuleOf(rest);
+  if (!rule.ok()) return rule.status();
+  const absl::Status status = CheckFirst(prefix);
+  if (!status.ok()) return status;
+  if (prefix.family == Family::kIpv4) {
+    return sink_->AddIpv4(
+        {prefix.ipv4(),
+         IpPrefix::Make(Family::kIpv4, prefix.LastAddress(), 32).ipv4()},
+        excluded, RuleNumber(*rule));
+  }
+  return sink_->AddIpv6(prefix, excluded, RuleNumber(*rule));
+}
+
+}  // namespace rbld

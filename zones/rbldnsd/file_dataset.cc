@@ -1,0 +1,306 @@
+#include "zones/rbldnsd/file_dataset.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+#include "store/dataset_builder.h"
+#include "store/guard.h"
+#include "zones/byte_source.h"
+#include "zones/line_reader.h"
+#include "zones/line_text.h"
+
+namespace rbld {
+namespace {
+
+// Puts the entries of one section into a builder.
+class BuilderSink : public EntrySink {
+ public:
+  explicit BuilderSink(DatasetBuilder::Options options)
+      : builder_(std::move(options)) {
+    // What rbldnsd's files may answer is their owner's affair; only what no
+    // answer could carry is refused.
+    policy_.allow_any_code = true;
+  }
+
+  absl::Status AddIpv4(const Ipv4Range& range, bool excluded,
+                       ValueReader::Number values) override {
+    if (range.first == range.last) {
+      return Ended(builder_.AddIpv4(range.first, 32, excluded, values));
+    }
+    for (const IpPrefix& prefix :
+         CoverRange(Family::kIpv4, IpPrefix::FromIpv4(range.first).bytes,
+                    IpPrefix::FromIpv4(range.last).bytes)) {
+      const absl::Status status = builder_.AddIpv4(
+          prefix.ipv4(), prefix.length_bits, excluded, values);
+      if (!status.ok()) return Ended(status);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddIpv6(const IpPrefix& prefix, bool excluded,
+                       ValueReader::Number values) override {
+    return Ended(builder_.AddIpv6(prefix, excluded, values));
+  }
+
+  absl::Status AddName(const Target& name, bool excluded,
+                       ValueReader::Number values) override {
+    builder_.AddName(name, excluded, values);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckValues(const ValueSet& values) override {
+    return rbld::CheckValues(policy_, values);
+  }
+
+  DatasetBuilder* builder() { return &builder_; }
+
+ private:
+  // A scratch file that fails ends the loading.
+  static absl::Status Ended(const absl::Status& status) {
+    return status.ok() ? status : absl::AbortedError(status.message());
+  }
+
+  DatasetBuilder builder_;
+  ListPolicy policy_;
+};
+
+// One dataset while it is read.
+struct Section {
+  std::string name;
+  std::unique_ptr<BuilderSink> sink;
+  std::unique_ptr<DatasetReader> reader;
+};
+
+class FileDatasetReader {
+ public:
+  FileDatasetReader(const FileDatasetSpec& spec,
+                    const FileDatasetLoadOptions& options)
+      : spec_(spec),
+        options_(options),
+        dataset_(std::make_shared<FileDataset>()) {
+    dataset_->type = spec.type;
+    dataset_->name = spec.name;
+    base_ = NewSection(spec.type, spec.name, Templates());
+  }
+
+  absl::Status ReadFile(const std::string& path) {
+    struct stat found;
+    if (stat(path.c_str(), &found) != 0) {
+      return ErrnoStatus(errno, path, "opening a data file");
+    }
+    dataset_->newest_mtime =
+        std::max<int64_t>(dataset_->newest_mtime, found.st_mtim.tv_sec);
+    absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFileSource(path);
+    if (!source.ok()) return source.status();
+    if (spec_.decompress) source = Decompress(*std::move(source));
+    LineReader lines(source->get(), LineReader::kMaxTextLineBytes);
+    LineReader::Line line;
+    current_ = &base_;
+    base_.reader->StartFile();
+    while (lines.Next(&line)) {
+      absl::Status status;
+      if (line.too_long) {
+        status = absl::InvalidArgumentError(absl::StrCat(
+            "the line is over ", LineReader::kMaxTextLineBytes, " bytes"));
+      } else if (line.cut_off) {
+        status = absl::InvalidArgumentError(
+            "the last line is incomplete: no newline ends it");
+        if (options_.cut_off_is_error) status = absl::AbortedError(status.message());
+      } else {
+        status = ReadLine(line.text);
+      }
+      ++dataset_->lines;
+      if (status.ok()) continue;
+      const LeftOutLine left_out{path, line.number,
+                                 std::string(status.message())};
+      if (absl::IsAborted(status)) {
+        return absl::FailedPreconditionError(left_out.ToString());
+      }
+      ++dataset_->left_out_count;
+      if (dataset_->left_out.size() < kMaxLeftOutKept) {
+        dataset_->left_out.push_back(left_out);
+      }
+    }
+    return lines.status();
+  }
+
+  absl::StatusOr<std::shared_ptr<const FileDataset>> Finish() {
+    dataset_->specials = specials_;
+    for (Section& section : sections_) {
+      auto part = std::make_shared<FileDataset>();
+      part->type = section.reader->type();
+      part->name = section.name;
+      const absl::Status status = FinishSection(&section, part.get());
+      if (!status.ok()) return status;
+      dataset_->entries += part->entries;
+      dataset_->sections.push_back(std::move(part));
+    }
+    const absl::Status status = FinishSection(&base_, dataset_.get());
+    if (!status.ok()) return status;
+    return std::shared_ptr<const FileDataset>(std::move(dataset_));
+  }
+
+ private:
+  Section NewSection(DatasetType type, std::string name, Templates templates) {
+    DatasetBuilder::Options builder_options;
+    builder_options.precedence = PrecedenceOf(type);
+    builder_options.equal_entries = UnitesEqualEntries(type)
+                                        ? EqualEntries::kUnited
+                                        : EqualEntries::kFirst;
+    builder_options.scratch_directory = options_.scratch_directory;
+    builder_options.name_seed = options_.name_seed;
+    DatasetReaderOptions reader_options;
+    reader_options.host_bits = spec_.host_bits;
+    reader_options.now_seconds = options_.now_seconds;
+    Section section;
+    section.name = std::move(name);
+    section.sink = std::make_unique<BuilderSink>(std::move(builder_options));
+    section.reader = std::make_unique<DatasetReader>(
+        type, reader_options, std::move(templates), &specials_,
+        section.sink.get());
+    return section;
+  }
+
+  absl::Status ReadLine(absl::string_view text) {
+    if (spec_.type != DatasetType::kCombined) {
+      return base_.reader->ReadLine(text);
+    }
+    absl::string_view line = SkipBlanks(text);
+    if (!line.empty() && (line[0] == '#' || line[0] == ';' || line[0] == ':')) {
+      line.remove_prefix(1);
+    }
+    if (absl::StartsWithIgnoreCase(line, "$DATASET") &&
+        (line.size() == 8 || IsBlank(line[8]))) {
+      return StartSection(SkipBlanks(line.substr(8)));
+    }
+    return current_->reader->ReadLine(text);
+  }
+
+  // "TYPE[:NAME] SUBZONE|@ …".
+  absl::Status StartSection(absl::string_view text) {
+    const absl::string_view word = TakeWord(&text);
+    const size_t colon = word.find(':');
+    const absl::StatusOr<DatasetType> type =
+        ParseDatasetType(word.substr(0, colon));
+    if (!type.ok()) return absl::AbortedError(type.status().message());
+    if (*type == DatasetType::kCombined || *type == DatasetType::kAcl) {
+      return absl::AbortedError(absl::StrCat(
+          "a combined file has no ", DatasetTypeName(*type), " inside"));
+    }
+    const std::string name =
+        colon == absl::string_view::npos
+            ? DatasetTypeName(*type)
+            : absl::StrCat(DatasetTypeName(*type), ":", word.substr(colon + 1));
+    const size_t number = sections_.size();
+    std::vector<std::string> subzones;
+    while (!text.empty() && !IsComment(text)) {
+      const absl::string_view subzone = TakeWord(&text);
+      std::string labels;
+      if (subzone != "@") {
+        const absl::StatusOr<std::string> wire = ParseHostName(subzone);
+        if (!wire.ok() || wire->size() < 2) {
+          return absl::AbortedError(
+              absl::StrCat("\"", subzone, "\" is no name of a subzone"));
+        }
+        labels = wire->substr(0, wire->size() - 1);
+      }
+      subzones.push_back(std::move(labels));
+    }
+    if (subzones.empty()) {
+      return absl::AbortedError(
+          "$DATASET names no subzone; `@` is the zone itself");
+    }
+    sections_.push_back(NewSection(*type, absl::StrCat(spec_.name, ":", name),
+                                   base_.reader->templates()));
+    current_ = &sections_.back();
+    for (std::string& labels : subzones) AddToSubzone(std::move(labels), number);
+    return absl::OkStatus();
+  }
+
+  void AddToSubzone(std::string labels, size_t section) {
+    for (FileDataset::Subzone& subzone : dataset_->subzones) {
+      if (subzone.labels == labels) {
+        subzone.sections.push_back(section);
+        return;
+      }
+    }
+    dataset_->subzones.push_back({std::move(labels), {section}});
+  }
+
+  absl::Status FinishSection(Section* section, FileDataset* out) const {
+    const DatasetReader& reader = *section->reader;
+    auto table = std::make_shared<ValueTable>();
+    std::vector<ValueSetId> ids;
+    for (ValueSet& values : reader.values()) {
+      for (Value& value : values) {
+        value.ttl_seconds = spec_.ttl.Apply(value.ttl_seconds);
+      }
+      const absl::Status status = section->sink->CheckValues(values);
+      // A template that comes late can make a text too long; it was tested
+      // with what was known.
+      if (!status.ok()) return status;
+      ids.push_back(table->Intern(values));
+    }
+    if (out->type == DatasetType::kAcl) {
+      std::vector<ValueSetId> places;
+      for (const AccessRule& rule : reader.rules()) {
+        out->rules.push_back(
+            {rule.action, rule.action == AccessAction::kListed
+                              ? ids[rule.values]
+                              : kNotListed});
+        places.push_back(static_cast<ValueSetId>(out->rules.size()));
+      }
+      ids = std::move(places);
+    }
+    out->records = reader.records();
+    for (GenericRecord& record : out->records) {
+      record.ttl_seconds = spec_.ttl.Apply(record.ttl_seconds);
+    }
+    absl::StatusOr<ListIndex> index =
+        section->sink->builder()->Build(ids, table.get());
+    if (!index.ok()) return index.status();
+    out->index = *std::move(index);
+    out->values = std::move(table);
+    out->entries += reader.entries();
+    return absl::OkStatus();
+  }
+
+  const FileDatasetSpec& spec_;
+  const FileDatasetLoadOptions& options_;
+  std::shared_ptr<FileDataset> dataset_;
+  ZoneSpecials specials_;
+  Section base_;
+  std::deque<Section> sections_;  // of a combined file; never moved
+  Section* current_ = nullptr;
+};
+
+}  // namespace
+
+std::string LeftOutLine::ToString() const {
+  return absl::StrCat(file, ":", line, ": ", why);
+}
+
+uint64_t FileDataset::MemoryBytes() const {
+  uint64_t bytes = index.MemoryBytes() + values->MemoryBytes();
+  for (const auto& section : sections) bytes += section->MemoryBytes();
+  return bytes;
+}
+
+absl::StatusOr<std::shared_ptr<const FileDataset>> LoadFileDataset(
+    const FileDatasetSpec& spec, const FileDatasetLoadOptions& options) {
+  FileDatasetReader reader(spec, options);
+  for (const std::string& path : spec.files) {
+    const absl::Status status = reader.ReadFile(path);
+    if (!status.ok()) return status;
+  }
+  return reader.Finish();
+}
+
+}  // namespace rbld

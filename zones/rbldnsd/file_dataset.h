@@ -1,0 +1,100 @@
+// FileDataset: what rbldnsd's data files hold, in the form that answers
+// queries. Built straight from the files, without the store.
+//
+// Immutable; any thread may read one. Loading is done by one thread each.
+#ifndef RBLD_ZONES_RBLDNSD_FILE_DATASET_H_
+#define RBLD_ZONES_RBLDNSD_FILE_DATASET_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "store/list_index.h"
+#include "store/value_table.h"
+#include "zones/rbldnsd/dataset_reader.h"
+#include "zones/rbldnsd/dataset_type.h"
+
+namespace rbld {
+
+struct FileDatasetSpec {
+  std::string name;  // for messages
+  DatasetType type = DatasetType::kIp4Set;
+  // Read one after another as if they were one file.
+  std::vector<std::string> files;
+  TtlLimits ttl;
+  bool host_bits = false;   // rbldnsd's -e
+  bool decompress = true;   // gzip and zstd; rbldnsd's -C says no
+
+  friend bool operator==(const FileDatasetSpec&,
+                         const FileDatasetSpec&) = default;
+};
+
+// A line that was left out.
+struct LeftOutLine {
+  std::string file;
+  uint64_t line = 0;
+  std::string why;
+
+  std::string ToString() const;  // "FILE:LINE: WHY"
+};
+
+struct FileDataset {
+  DatasetType type = DatasetType::kIp4Set;
+  std::string name;
+
+  // The listings; of an access list, the clients.
+  ListIndex index;
+  // The sets that the index and the rules name; never null.
+  std::shared_ptr<const ValueTable> values;
+  // Of generic.
+  std::vector<GenericRecord> records;
+  // Of an access list: the index has places in this table, plus 1.
+  struct Rule {
+    AccessAction action = AccessAction::kIgnore;
+    ValueSetId values = kNotListed;
+  };
+  std::vector<Rule> rules;
+  // Of combined: its sections, and which of them a subzone has. `labels` are
+  // those of the subzone below the zone in wire form, lower case, without the
+  // root's byte; empty for the zone itself.
+  struct Subzone {
+    std::string labels;
+    std::vector<size_t> sections;
+  };
+  std::vector<std::shared_ptr<const FileDataset>> sections;
+  std::vector<Subzone> subzones;
+
+  ZoneSpecials specials;
+  int64_t newest_mtime = 0;  // of its files
+
+  uint64_t lines = 0;
+  uint64_t entries = 0;  // of the sections too
+  uint64_t left_out_count = 0;
+  std::vector<LeftOutLine> left_out;  // the first kMaxLeftOutKept of them
+
+  uint64_t MemoryBytes() const;
+};
+
+inline constexpr size_t kMaxLeftOutKept = 20;
+
+struct FileDatasetLoadOptions {
+  int64_t now_seconds = 0;
+  uint64_t name_seed = 0;  // NameIndex's
+  // For scratch files while a big file is sorted; empty: memory.
+  std::string scratch_directory;
+  // A last line that no newline ends is left out. With this it is an error, as
+  // a file that is read again may still be being written.
+  bool cut_off_is_error = false;
+};
+
+// Errors name the file and, where there is one, the line; the data may not be
+// used: a file cannot be read or changed meanwhile, its compressed data is
+// damaged, its $TIMESTAMP forbids it, or a combined file is malformed.
+absl::StatusOr<std::shared_ptr<const FileDataset>> LoadFileDataset(
+    const FileDatasetSpec& spec, const FileDatasetLoadOptions& options);
+
+}  // namespace rbld
+
+#endif  // RBLD_ZONES_RBLDNSD_FILE_DATASET_H_
