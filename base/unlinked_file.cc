@@ -15,8 +15,8 @@ namespace rbld {
 UnlinkedFile UnlinkedFile::Create(const std::string& directory) {
   UnlinkedFile file;
   file.directory_ = directory;
-  file.fd_ =
-      open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  file.fd_ = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC,
+                  S_IRUSR | S_IWUSR);
   if (file.fd_ < 0 && errno != ENOENT && errno != EACCES) {
     // A file system without O_TMPFILE.
     std::string path = directory + "/.rbld-scratch-XXXXXX";
@@ -52,8 +52,7 @@ absl::Status UnlinkedFile::WriteAt(uint64_t offset, const void* bytes,
                                    size_t count) {
   const char* from = static_cast<const char*>(bytes);
   while (count > 0) {
-    const ssize_t wrote =
-        pwrite(fd_, from, count, static_cast<off_t>(offset));
+    const ssize_t wrote = pwrite(fd_, from, count, static_cast<off_t>(offset));
     if (wrote < 0) {
       if (errno == EINTR) continue;
       return ErrnoStatus(errno, directory_, "writing a scratch file");

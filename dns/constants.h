@@ -60,6 +60,7 @@ enum class Rcode : uint16_t {
 // RFC 8914 §4.
 enum class ExtendedError : uint16_t {
   kNone = 0xffff,
+  kNotReady = 14,
   kProhibited = 18,
   kNotAuthoritative = 20,
   kNotSupported = 21,

@@ -94,6 +94,14 @@ bool ResponseWriter::AddAuthority(int owner_offset, absl::string_view tail) {
   return true;
 }
 
+void ResponseWriter::AddAuthoritiesIfRoom(
+    int owner_offset, const std::vector<std::string>& tails) {
+  size_t bytes = 0;
+  for (const std::string& tail : tails) bytes += 2 + tail.size();
+  if (truncated_ || limit_bytes_ - at_ < bytes) return;
+  for (const std::string& tail : tails) AddAuthority(owner_offset, tail);
+}
+
 uint8_t* ResponseWriter::RdataRoom(size_t* room_bytes) {
   if (truncated_ || limit_bytes_ - at_ < kRecordHeadBytes) {
     *room_bytes = 0;

@@ -10,6 +10,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "dns/constants.h"
@@ -45,6 +47,10 @@ class ResponseWriter {
   // One authority record, owned by the end of the question's name that begins
   // `owner_offset` bytes into it; `tail` is what follows the owner.
   bool AddAuthority(int owner_offset, absl::string_view tail);
+
+  // Several of them, all or none; nothing is truncated for them.
+  void AddAuthoritiesIfRoom(int owner_offset,
+                            const std::vector<std::string>& tails);
 
   // For rdata that is rendered in place: where to write it and how much room
   // there is; then CommitAnswer with what was used. Null when there is none.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dns/response_writer.h"
+#include "server/access.h"
 #include "server/lookup.h"
 #include "server/txt_template.h"
 
@@ -16,10 +17,8 @@ struct Decision {
   AnswerKind kind = AnswerKind::kRefused;
   Rcode rcode = Rcode::kRefused;
   ExtendedError extended_error = ExtendedError::kNone;
-  // kStatic, and kListed where both have the type.
-  const StaticRrset* rrset = nullptr;
-  bool soa = false;                 // kStatic: the zone's SOA
-  RrType listed_type = RrType::kA;  // kListed: A or TXT
+  // kStatic and kListed: the type that is answered.
+  uint16_t type = 0;
 };
 
 bool IsRefusedTransfer(uint16_t type) {
@@ -63,60 +62,65 @@ Decision Negative(bool exists) {
                 : Fail(AnswerKind::kNxDomain, Rcode::kNxDomain);
 }
 
-Decision StaticAnswer(const StaticRrset* rrset) {
-  Decision decision = Fail(AnswerKind::kStatic, Rcode::kNoError);
-  decision.rrset = rrset;
+Decision Positive(AnswerKind kind, uint16_t type) {
+  Decision decision = Fail(kind, Rcode::kNoError);
+  decision.type = type;
   return decision;
 }
 
-Decision DecideApex(const ServedZone& zone, uint16_t type) {
-  // RFC 8482 §4.1: ANY is answered with one RRset of ours.
-  if (type == Number(RrType::kSoa) || type == Number(RrType::kAny)) {
-    Decision decision = StaticAnswer(nullptr);
-    decision.soa = true;
-    return decision;
+// The static records at a name; kNxDomain where there are none of the type.
+Decision DecideStatic(const Finding& finding, uint16_t type) {
+  if (type == Number(RrType::kAny)) {
+    for (int i = 0; i < finding.node_count; ++i) {
+      const std::vector<StaticRrset>& rrsets = finding.nodes[i]->rrsets;
+      if (!rrsets.empty()) {
+        return Positive(AnswerKind::kStatic, rrsets.front().type);
+      }
+    }
+  } else if (finding.HasStatic(type)) {
+    return Positive(AnswerKind::kStatic, type);
   }
-  const StaticRrset* const rrset = zone.zone->apex.Find(type);
-  return rrset != nullptr ? StaticAnswer(rrset) : Negative(true);
+  return Negative(finding.exists());
 }
 
-bool AnyReason(const Snapshot& snapshot, const ServedZone& zone,
-               const Finding& finding) {
+Decision DecideApex(const ServedZone& zone, const Finding& finding,
+                    uint16_t type) {
+  // RFC 8482 §4.1: ANY is answered with one RRset of ours.
+  if (type == Number(RrType::kSoa) || type == Number(RrType::kAny)) {
+    return Positive(AnswerKind::kStatic, Number(RrType::kSoa));
+  }
+  if (type == Number(RrType::kNs) && zone.ns.records > 0) {
+    return Positive(AnswerKind::kStatic, type);
+  }
+  return DecideStatic(finding, type);
+}
+
+bool AnyReason(const ServedZone& zone, const Finding& finding) {
   if (finding.test_values) return !zone.zone->config.test_reason.empty();
-  for (int i = 0; i < finding.value_set_count; ++i) {
-    for (const Value& value : snapshot.values().Get(finding.value_sets[i])) {
+  for (int i = 0; i < finding.hit_count; ++i) {
+    for (const Value& value : *finding.hits[i].values) {
       if (!value.reason.empty()) return true;
     }
   }
   return false;
 }
 
-Decision DecideBelow(const Snapshot& snapshot, const ServedZone& zone,
-                     const Finding& finding, uint16_t type) {
-  const StaticNode* const node = finding.node;
-  if (node != nullptr && !node->rrsets.empty()) {
-    // RFC 1034 §3.6.2: an alias stands alone at its name.
-    const StaticRrset* const alias = node->Find(Number(RrType::kCname));
-    if (alias != nullptr) return StaticAnswer(alias);
+Decision DecideBelow(const ServedZone& zone, const Finding& finding,
+                     uint16_t type) {
+  // RFC 1034 §3.6.2: an alias stands alone at its name.
+  if (finding.node_count > 0 && finding.HasStatic(Number(RrType::kCname))) {
+    return Positive(AnswerKind::kStatic, Number(RrType::kCname));
   }
-  const bool any = type == Number(RrType::kAny);
   if (finding.listed()) {
-    Decision decision = Fail(AnswerKind::kListed, Rcode::kNoError);
     // RFC 8482 §4.1: one RRset for ANY, and A is the one that tells.
-    const RrType listed_type = any ? RrType::kA : static_cast<RrType>(type);
-    decision.listed_type = listed_type;
-    if (node != nullptr) decision.rrset = node->Find(Number(listed_type));
-    if (listed_type == RrType::kA) return decision;
-    if (listed_type == RrType::kTxt && AnyReason(snapshot, zone, finding)) {
-      return decision;
+    if (type == Number(RrType::kA) || type == Number(RrType::kAny)) {
+      return Positive(AnswerKind::kListed, Number(RrType::kA));
+    }
+    if (type == Number(RrType::kTxt) && AnyReason(zone, finding)) {
+      return Positive(AnswerKind::kListed, type);
     }
   }
-  if (node != nullptr && !node->rrsets.empty()) {
-    const StaticRrset* const rrset =
-        any ? &node->rrsets.front() : node->Find(type);
-    if (rrset != nullptr) return StaticAnswer(rrset);
-  }
-  return Negative(finding.exists());
+  return DecideStatic(finding, type);
 }
 
 // What can be decided without the zone's content; true when it was.
@@ -148,12 +152,44 @@ bool DecideEarly(const PreparedQuery& prepared, Decision* decision) {
                      ExtendedError::kNotAuthoritative);
     return true;
   }
+  if (prepared.zone->failed) {
+    *decision =
+        Fail(AnswerKind::kServFail, Rcode::kServFail, ExtendedError::kNotReady);
+    return true;
+  }
   // No transfers over TCP yet. Over UDP, AXFR is not defined (RFC 5936 §4.2)
   // and gets the same answer.
   if (IsRefusedTransfer(query.type)) {
     *decision =
         Fail(AnswerKind::kRefused, Rcode::kRefused, ExtendedError::kProhibited);
     return true;
+  }
+  return false;
+}
+
+// What the zone's access lists say; true when that is the whole answer.
+bool DecideByClient(const ServedZone& zone, const Request& request,
+                    Decision* decision, Visibility* visibility) {
+  if (zone.access_lists.empty()) [[likely]] {
+    return false;
+  }
+  const AccessDecision access = DecideAccess(zone.access_lists, request.client);
+  switch (access.action) {
+    case AccessAction::kIgnore:
+      *decision = Fail(AnswerKind::kDropped, Rcode::kRefused);
+      return true;
+    case AccessAction::kRefuse:
+      *decision = Fail(AnswerKind::kRefused, Rcode::kRefused,
+                       ExtendedError::kProhibited);
+      return true;
+    case AccessAction::kEmpty:
+      visibility->listings = false;
+      return false;
+    case AccessAction::kListed:
+      visibility->all_listed = access.values;
+      return false;
+    case AccessAction::kPass:
+      return false;
   }
   return false;
 }
@@ -180,8 +216,7 @@ class SetTtl {
 };
 
 // The listing's A records, one for each code.
-void WriteCodes(const Snapshot& snapshot, const ServedZone& zone,
-                const Finding& finding, SetTtl* set_ttl,
+void WriteCodes(const ServedZone& zone, const Finding& finding, SetTtl* set_ttl,
                 ResponseWriter* writer) {
   const ZoneConfig& config = zone.zone->config;
   if (finding.test_values) {
@@ -190,8 +225,8 @@ void WriteCodes(const Snapshot& snapshot, const ServedZone& zone,
     writer->DropNewestIfDuplicate();
     return;
   }
-  for (int i = 0; i < finding.value_set_count; ++i) {
-    for (const Value& value : snapshot.values().Get(finding.value_sets[i])) {
+  for (int i = 0; i < finding.hit_count; ++i) {
+    for (const Value& value : *finding.hits[i].values) {
       const uint32_t ttl_seconds =
           value.ttl_seconds != 0 ? value.ttl_seconds : config.ttl_seconds;
       set_ttl->Take(ttl_seconds);
@@ -204,16 +239,28 @@ void WriteCodes(const Snapshot& snapshot, const ServedZone& zone,
 // What "$" means in a reason.
 class Subject {
  public:
-  Subject(const PreparedQuery& prepared, bool of_address) {
+  Subject(SubjectKind kind, uint32_t ipv4, int entry_labels,
+          const Request& request, const PreparedQuery& prepared) {
     const Query& query = prepared.query;
-    const ReversedAddress& address = prepared.address;
-    if (!of_address) {
-      bytes_ = WriteLabelsText(
-          query.name, query.label_offsets[prepared.labels_below], text_);
-    } else if (address.ipv4_octets == 4) {
-      bytes_ = WriteIpv4Text(address.ipv4_first, text_);
-    } else {
-      bytes_ = WriteIpv6Text(address.ipv6_first, text_);
+    const int labels = prepared.place.labels;
+    switch (kind) {
+      case SubjectKind::kIpv4:
+        bytes_ = WriteIpv4Text(ipv4, text_);
+        break;
+      case SubjectKind::kIpv6:
+        bytes_ = WriteIpv6Text(prepared.address.ipv6_first, text_);
+        break;
+      case SubjectKind::kClient:
+        bytes_ = WriteClientText(request.client, text_);
+        break;
+      default: {
+        const int first =
+            kind == SubjectKind::kEntry ? labels - entry_labels : 0;
+        const int begin = query.label_offsets[first];
+        bytes_ = WriteLabelsText(query.name + begin,
+                                 query.label_offsets[labels] - begin, text_);
+        break;
+      }
     }
   }
   absl::string_view text() const {
@@ -221,8 +268,8 @@ class Subject {
   }
 
  private:
+  int bytes_ = 0;
   char text_[kMaxNameTextBytes];
-  int bytes_;
 };
 
 bool WriteReason(absl::string_view reason, absl::string_view subject,
@@ -241,18 +288,22 @@ bool WriteReason(absl::string_view reason, absl::string_view subject,
 }
 
 // The listing's TXT records, one for each different text.
-void WriteReasons(const Snapshot& snapshot, const ServedZone& zone,
+void WriteReasons(const ServedZone& zone, const Request& request,
                   const PreparedQuery& prepared, const Finding& finding,
                   SetTtl* set_ttl, ResponseWriter* writer) {
   const ZoneConfig& config = zone.zone->config;
-  const Subject subject(prepared, finding.of_address);
   if (finding.test_values) {
+    const Subject subject(finding.test_subject, finding.test_ipv4, 0, request,
+                          prepared);
     set_ttl->Take(config.ttl_seconds);
     WriteReason(config.test_reason, subject.text(), config.ttl_seconds, writer);
     return;
   }
-  for (int i = 0; i < finding.value_set_count; ++i) {
-    for (const Value& value : snapshot.values().Get(finding.value_sets[i])) {
+  for (int i = 0; i < finding.hit_count; ++i) {
+    const Hit& hit = finding.hits[i];
+    const Subject subject(hit.subject, hit.ipv4, hit.entry_labels, request,
+                          prepared);
+    for (const Value& value : *hit.values) {
       if (value.reason.empty()) continue;
       const uint32_t ttl_seconds =
           value.ttl_seconds != 0 ? value.ttl_seconds : config.ttl_seconds;
@@ -264,20 +315,58 @@ void WriteReasons(const Snapshot& snapshot, const ServedZone& zone,
   }
 }
 
-void WriteListed(const Snapshot& snapshot, const ServedZone& zone,
-                 const PreparedQuery& prepared, const Finding& finding,
-                 const Decision& decision, ResponseWriter* writer) {
-  SetTtl set_ttl;
-  if (decision.rrset != nullptr) {
-    set_ttl.Take(decision.rrset->ttl_seconds);
-    writer->AddAnswers(decision.rrset->block, decision.rrset->records);
+void WriteRrset(const StaticRrset& rrset, SetTtl* set_ttl,
+                ResponseWriter* writer) {
+  set_ttl->Take(rrset.ttl_seconds);
+  if (writer->answers() == 0) {
+    writer->AddAnswers(rrset.block, rrset.records);
+    return;
   }
-  if (decision.listed_type == RrType::kA) {
-    WriteCodes(snapshot, zone, finding, &set_ttl, writer);
-  } else {
-    WriteReasons(snapshot, zone, prepared, finding, &set_ttl, writer);
+  // What other data has too is there already.
+  for (absl::string_view block = rrset.block; !block.empty();) {
+    const size_t bytes =
+        kRecordHeadBytes +
+        ReadU16(reinterpret_cast<const uint8_t*>(block.data()) +
+                kRecordHeadBytes - 2);
+    if (!writer->AddAnswers(block.substr(0, bytes), 1)) return;
+    writer->DropNewestIfDuplicate();
+    block.remove_prefix(bytes);
+  }
+}
+
+void WriteStatic(const Finding& finding, uint16_t type, SetTtl* set_ttl,
+                 ResponseWriter* writer) {
+  for (int i = 0; i < finding.node_count; ++i) {
+    const StaticRrset* const rrset = finding.nodes[i]->Find(type);
+    if (rrset != nullptr) WriteRrset(*rrset, set_ttl, writer);
+  }
+}
+
+void WritePositive(const ServedZone& zone, const Request& request,
+                   const PreparedQuery& prepared, const Finding& finding,
+                   const Decision& decision, ResponseWriter* writer) {
+  SetTtl set_ttl;
+  const bool at_apex = prepared.labels_below == 0;
+  if (at_apex && decision.type == Number(RrType::kSoa)) {
+    writer->AddAnswers(zone.soa_block, 1);
+  } else if (at_apex && decision.type == Number(RrType::kNs)) {
+    WriteRrset(zone.ns, &set_ttl, writer);
+    return;
+  } else if (finding.node_count > 0) {
+    WriteStatic(finding, decision.type, &set_ttl, writer);
+  }
+  if (decision.kind == AnswerKind::kListed) {
+    if (decision.type == Number(RrType::kA)) {
+      WriteCodes(zone, finding, &set_ttl, writer);
+    } else {
+      WriteReasons(zone, request, prepared, finding, &set_ttl, writer);
+    }
   }
   set_ttl.Apply(writer);
+  if (zone.zone->config.ns_in_answers) {
+    writer->AddAuthoritiesIfRoom(
+        prepared.query.label_offsets[prepared.labels_below], zone.ns_tails);
+  }
 }
 
 size_t ReplyLimit(const Request& request, const Query& query) {
@@ -321,19 +410,19 @@ void PrepareAnswer(const Snapshot& snapshot, const Request& request,
   }
   prepared->zone = zone;
   prepared->labels_below = query.label_count - zone->zone->label_count;
-  if (prepared->labels_below > 0) {
-    ReadAndPrefetch(*zone, query, prepared->labels_below, &prepared->address);
+  prepared->place = FindPlace(*zone, query, prepared->labels_below);
+  if (prepared->place.labels > 0) {
+    ReadAndPrefetch(prepared->place, query, &prepared->address);
   }
 }
 
 void PrefetchAnswer(const PreparedQuery& prepared) {
-  if (prepared.zone == nullptr || prepared.labels_below == 0) return;
-  PrefetchEntries(*prepared.zone, prepared.address);
+  if (prepared.zone == nullptr || prepared.place.labels == 0) return;
+  PrefetchEntries(prepared.place, prepared.address);
 }
 
-size_t FinishAnswer(const Snapshot& snapshot, const Request& request,
-                    const PreparedQuery& prepared, uint8_t* out,
-                    Outcome* outcome) {
+size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
+                    uint8_t* out, Outcome* outcome) {
   *outcome = Outcome();
   if (prepared.parse == ParseResult::kDrop) return 0;
   const Query& query = prepared.query;
@@ -342,28 +431,24 @@ size_t FinishAnswer(const Snapshot& snapshot, const Request& request,
 
   Decision decision;
   Finding finding;
-  if (!DecideEarly(prepared, &decision)) {
-    if (prepared.labels_below == 0) {
-      decision = DecideApex(*zone, query.type);
-    } else {
-      LookUp(*zone, query, prepared.labels_below, prepared.address, &finding);
-      decision = DecideBelow(snapshot, *zone, finding, query.type);
-    }
+  Visibility visibility;
+  if (!DecideEarly(prepared, &decision) &&
+      !DecideByClient(*zone, request, &decision, &visibility)) {
+    LookUp(*zone, prepared.place, query, prepared.labels_below,
+           prepared.address, visibility, &finding);
+    decision = prepared.labels_below == 0
+                   ? DecideApex(*zone, finding, query.type)
+                   : DecideBelow(*zone, finding, query.type);
   }
   outcome->kind = decision.kind;
+  if (decision.kind == AnswerKind::kDropped) return 0;
 
   ResponseWriter writer(query, decision.rcode, IsAuthoritative(decision, query),
                         out, ReplyLimit(request, query));
   switch (decision.kind) {
     case AnswerKind::kListed:
-      WriteListed(snapshot, *zone, prepared, finding, decision, &writer);
-      break;
     case AnswerKind::kStatic:
-      if (decision.soa) {
-        writer.AddAnswers(zone->soa_block, 1);
-      } else {
-        writer.AddAnswers(decision.rrset->block, decision.rrset->records);
-      }
+      WritePositive(*zone, request, prepared, finding, decision, &writer);
       break;
     case AnswerKind::kNoData:
     case AnswerKind::kNxDomain:
@@ -383,7 +468,7 @@ size_t Answer(const Snapshot& snapshot, const Request& request, uint8_t* out,
               Outcome* outcome) {
   PreparedQuery prepared;
   PrepareAnswer(snapshot, request, &prepared);
-  return FinishAnswer(snapshot, request, prepared, out, outcome);
+  return FinishAnswer(request, prepared, out, outcome);
 }
 
 }  // namespace rbld

@@ -13,6 +13,7 @@
 
 #include "dns/query.h"
 #include "dns/reversed_name.h"
+#include "server/lookup.h"
 #include "server/snapshot.h"
 
 namespace rbld {
@@ -36,12 +37,13 @@ enum class AnswerKind : uint8_t {
   kNotImp,
   kBadVers,
   kRefused,
-  kListed,  // from a listing
-  kStatic,  // SOA, NS and other records of the configuration
+  kServFail,  // the zone's data is not there
+  kListed,    // from a listing
+  kStatic,    // SOA, NS and other records of the configuration
   kNoData,
   kNxDomain,
 };
-inline constexpr int kAnswerKinds = 9;
+inline constexpr int kAnswerKinds = 10;
 
 struct Outcome {
   AnswerKind kind = AnswerKind::kDropped;
@@ -59,6 +61,7 @@ struct PreparedQuery {
   ParseResult parse = ParseResult::kDrop;
   const ServedZone* zone = nullptr;
   int labels_below = 0;  // labels of the name that are below the zone
+  Place place;           // where below it
   ReversedAddress address;
   Query query;
 };
@@ -71,9 +74,8 @@ void PrefetchAnswer(const PreparedQuery& prepared);
 
 // Writes the reply into `out` and returns its size; 0: send nothing. `out` has
 // kUdpReplyBytes or kTcpReplyBytes, by transport.
-size_t FinishAnswer(const Snapshot& snapshot, const Request& request,
-                    const PreparedQuery& prepared, uint8_t* out,
-                    Outcome* outcome);
+size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
+                    uint8_t* out, Outcome* outcome);
 
 // Both in one.
 size_t Answer(const Snapshot& snapshot, const Request& request, uint8_t* out,

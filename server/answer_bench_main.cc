@@ -71,7 +71,7 @@ void Run() {
       }
       for (int i = 0; i < kGroup; ++i) {
         Outcome outcome;
-        FinishAnswer(*snapshot, requests[i], prepared[i], out.data(), &outcome);
+        FinishAnswer(requests[i], prepared[i], out.data(), &outcome);
         stats.Count(outcome);
       }
     }

@@ -127,6 +127,9 @@ class HotPathTest : public ::testing::Test {
     zone.lists = {"list", "second"};
     zone.records = {TestRecord("www.rbl.example", "A 192.0.2.80"),
                     TestRecord("rbl.example", "TXT hello")};
+    ZoneConfig failed = TestZone("failed.example");
+    failed.datasets = {"missing"};
+    builder_.AddZone(failed);
     builder_.AddZone(zone)
         .Add("list", "10.0.0.0/8", {{0x7f000002, "see $", 0}})
         .Add("second", "10.1.0.0/16",
@@ -170,6 +173,9 @@ class HotPathTest : public ::testing::Test {
                            .Question("rbl.example", RrType::kA)
                            .Opt(512, 3)
                            .message());
+    // A zone whose data is not there.
+    queries_.push_back(
+        QueryBuilder().Question("x.failed.example", RrType::kA).message());
     queries_.push_back("short");
   }
 

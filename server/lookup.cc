@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 namespace rbld {
 namespace {
 
@@ -20,141 +22,286 @@ constexpr absl::string_view kUnlistedTestName("\7invalid", 8);
 constexpr int kIpv4Octets = 4;
 constexpr int kIpv6Nibbles = 32;
 
-void AddValueSet(ValueSetId id, Finding* finding) {
-  if (id == kNotListed) return;
-  for (int i = 0; i < finding->value_set_count; ++i) {
-    if (finding->value_sets[i] == id) return;
-  }
-  finding->value_sets[finding->value_set_count++] = id;
+// Where IPv6 addresses hold IPv4 ones: ::ffff:a.b.c.d (RFC 4291 §2.5.5.2) and
+// 2002:AB:CD::/48 (RFC 3056 §2).
+constexpr AddressBytes kMappedPrefix = {0, 0, 0, 0, 0,    0,
+                                        0, 0, 0, 0, 0xff, 0xff};
+constexpr int kMappedPrefixBytes = 12;
+constexpr AddressBytes kSixToFourPrefix = {0x20, 0x02};
+constexpr int kSixToFourPrefixBytes = 2;
+
+uint32_t ReadIpv4(const uint8_t* bytes) {
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+         uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-TestEntry LookUpIpv4(const ServedZone& zone, const ReversedAddress& address,
-                     Finding* finding) {
-  if (address.ipv4_octets == kIpv4Octets) {
-    if (address.ipv4_first == kUnlistedTestIpv4) return TestEntry::kNeverListed;
-    for (const Ipv4Index* index : zone.ipv4) {
-      AddValueSet(index->Lookup(address.ipv4_first), finding);
-    }
-    if (address.ipv4_first == kListedTestIpv4) return TestEntry::kAlwaysListed;
-    return TestEntry::kNone;
+// The IPv4 addresses that first..last hold behind a prefix; false if they are
+// not under it.
+bool EmbeddedRange(const AddressBytes& first, const AddressBytes& last,
+                   const AddressBytes& prefix, int prefix_bytes,
+                   uint32_t* ipv4_first, uint32_t* ipv4_last) {
+  const int from_first =
+      memcmp(first.data(), prefix.data(), static_cast<size_t>(prefix_bytes));
+  const int from_last =
+      memcmp(last.data(), prefix.data(), static_cast<size_t>(prefix_bytes));
+  if (from_first > 0 || from_last < 0) return false;
+  *ipv4_first = from_first < 0 ? 0 : ReadIpv4(first.data() + prefix_bytes);
+  *ipv4_last =
+      from_last > 0 ? 0xffffffff : ReadIpv4(last.data() + prefix_bytes);
+  return true;
+}
+
+void AddHit(const Hit& hit, Finding* finding) {
+  for (int i = 0; i < finding->hit_count; ++i) {
+    if (finding->hits[i].values == hit.values) return;
   }
-  if (address.ipv4_octets == 0) return TestEntry::kNone;
-  finding->any_below =
-      finding->any_below || (kListedTestIpv4 >= address.ipv4_first &&
-                             kListedTestIpv4 <= address.ipv4_last);
-  for (const Ipv4Index* index : zone.ipv4) {
-    if (finding->any_below) break;
+  if (finding->hit_count == kMaxHits) return;
+  finding->hits[finding->hit_count++] = hit;
+}
+
+void FindIpv4(const ServedSources& sources, uint32_t address,
+              Finding* finding) {
+  for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
+    const ValueSetId id = source.index->Lookup(address);
+    if (id == kNotListed) continue;
+    AddHit({&source.values->Get(id), SubjectKind::kIpv4, address, 0}, finding);
+  }
+}
+
+bool AnyIpv4Within(const ServedSources& sources, uint32_t first,
+                   uint32_t last) {
+  if (kListedTestIpv4 >= first && kListedTestIpv4 <= last) return true;
+  for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
+    if (source.index->AnyWithin(first, last)) return true;
+  }
+  return false;
+}
+
+// An address that RFC 5782 §5 says something of.
+TestEntry LookUpIpv4Address(const ServedSources& sources, uint32_t address,
+                            Finding* finding) {
+  if (address == kUnlistedTestIpv4) return TestEntry::kNeverListed;
+  FindIpv4(sources, address, finding);
+  if (address != kListedTestIpv4) return TestEntry::kNone;
+  finding->test_subject = SubjectKind::kIpv4;
+  finding->test_ipv4 = address;
+  return TestEntry::kAlwaysListed;
+}
+
+TestEntry LookUpIpv4(const ServedSources& sources,
+                     const ReversedAddress& address, Finding* finding) {
+  if (address.ipv4_octets == kIpv4Octets) {
+    return LookUpIpv4Address(sources, address.ipv4_first, finding);
+  }
+  if (address.ipv4_octets > 0 && !finding->any_below) {
     finding->any_below =
-        index->AnyWithin(address.ipv4_first, address.ipv4_last);
+        AnyIpv4Within(sources, address.ipv4_first, address.ipv4_last);
   }
   return TestEntry::kNone;
 }
 
-TestEntry LookUpIpv6(const ServedZone& zone, const ReversedAddress& address,
-                     Finding* finding) {
+TestEntry LookUpIpv6(const ServedSources& sources,
+                     const ReversedAddress& address, Finding* finding) {
   if (address.ipv6_nibbles == kIpv6Nibbles) {
     if (address.ipv6_first == kUnlistedTestIpv6) return TestEntry::kNeverListed;
-    for (const Ipv6Index* index : zone.ipv6) {
-      AddValueSet(index->Lookup(address.ipv6_first), finding);
+    for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
+      const ValueSetId id = source.index->Lookup(address.ipv6_first);
+      if (id == kNotListed) continue;
+      AddHit({&source.values->Get(id), SubjectKind::kIpv6, 0, 0}, finding);
     }
-    if (address.ipv6_first == kListedTestIpv6) return TestEntry::kAlwaysListed;
-    return TestEntry::kNone;
+    if (address.ipv6_first != kListedTestIpv6) return TestEntry::kNone;
+    finding->test_subject = SubjectKind::kIpv6;
+    return TestEntry::kAlwaysListed;
   }
-  if (address.ipv6_nibbles == 0) return TestEntry::kNone;
-  finding->any_below =
-      finding->any_below || (kListedTestIpv6 >= address.ipv6_first &&
-                             kListedTestIpv6 <= address.ipv6_last);
-  for (const Ipv6Index* index : zone.ipv6) {
+  if (address.ipv6_nibbles == 0 || finding->any_below) return TestEntry::kNone;
+  finding->any_below = kListedTestIpv6 >= address.ipv6_first &&
+                       kListedTestIpv6 <= address.ipv6_last;
+  for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
     if (finding->any_below) break;
     finding->any_below =
-        index->AnyWithin(address.ipv6_first, address.ipv6_last);
+        source.index->AnyWithin(address.ipv6_first, address.ipv6_last);
   }
   return TestEntry::kNone;
 }
 
-TestEntry LookUpName(const ServedZone& zone, const Query& query, int labels,
-                     Finding* finding) {
+// IPv4 addresses under their IPv6 names. Sets `*mapped` for an address that is
+// IPv4 and nothing else.
+TestEntry LookUpEmbedded(const ServedSources& sources,
+                         const ReversedAddress& address, bool* mapped,
+                         Finding* finding) {
+  if (address.ipv6_nibbles == 0) return TestEntry::kNone;
+  uint32_t first = 0, last = 0;
+  if (EmbeddedRange(address.ipv6_first, address.ipv6_last, kMappedPrefix,
+                    kMappedPrefixBytes, &first, &last)) {
+    if (address.ipv6_nibbles == kIpv6Nibbles) {
+      *mapped = true;
+      return LookUpIpv4Address(sources, first, finding);
+    }
+    finding->any_below =
+        finding->any_below || AnyIpv4Within(sources, first, last);
+  }
+  if (EmbeddedRange(address.ipv6_first, address.ipv6_last, kSixToFourPrefix,
+                    kSixToFourPrefixBytes, &first, &last)) {
+    if (address.ipv6_nibbles == kIpv6Nibbles) {
+      if (first != kUnlistedTestIpv4) FindIpv4(sources, first, finding);
+    } else {
+      finding->any_below =
+          finding->any_below || AnyIpv4Within(sources, first, last);
+    }
+  }
+  return TestEntry::kNone;
+}
+
+TestEntry LookUpName(const ServedSources& sources, const Query& query,
+                     int labels, Finding* finding) {
   const absl::string_view text(reinterpret_cast<const char*>(query.name),
                                query.label_offsets[labels]);
   TestEntry entry = TestEntry::kNone;
   if (text == kUnlistedTestName) entry = TestEntry::kNeverListed;
   if (text == kListedTestName) entry = TestEntry::kAlwaysListed;
-  if (zone.names.empty()) return entry;
+  if (sources.names.empty()) return entry;
   char reversed[kNameBufferBytes];
   const int bytes =
       WriteReversedLabels(query.name, query.label_offsets, labels, reversed);
-  for (const NameIndex* index : zone.names) {
-    const NameIndex::Result result =
-        index->Lookup(absl::string_view(reversed, static_cast<size_t>(bytes)));
+  for (const NameSource& source : sources.names) {
+    const NameIndex::Result result = source.index->Lookup(
+        absl::string_view(reversed, static_cast<size_t>(bytes)));
     finding->any_below = finding->any_below || result.any_below;
     // INVALID itself is never listed, but names below it may be, and then it
     // is an empty non-terminal.
-    if (entry != TestEntry::kNeverListed) AddValueSet(result.values, finding);
+    if (entry == TestEntry::kNeverListed || result.values == kNotListed) {
+      continue;
+    }
+    AddHit({&source.values->Get(result.values),
+            source.subject_is_entry ? SubjectKind::kEntry : SubjectKind::kName,
+            0, static_cast<uint8_t>(result.matched_labels)},
+           finding);
   }
   return entry;
 }
 
+void FindNodes(const ServedZone& zone, const Place& place, const Query& query,
+               int labels_below, Finding* finding) {
+  const char* const name = reinterpret_cast<const char*>(query.name);
+  const absl::string_view labels(name, query.label_offsets[place.labels]);
+  for (const NodeMap* nodes : place.sources->nodes) {
+    const auto found = nodes->find(labels);
+    if (found != nodes->end() && finding->node_count < kMaxNodes) {
+      finding->nodes[finding->node_count++] = &found->second;
+    }
+  }
+  if (place.labels == 0) finding->any_below = true;
+  if (!place.in_subzone && !zone.subzone_parents.empty()) {
+    const absl::string_view below(name, query.label_offsets[labels_below]);
+    finding->any_below =
+        finding->any_below || zone.subzone_parents.contains(below);
+  }
+}
+
+// Can the labels be asked for here: an address, or any name in a zone of names?
+bool CanBeListed(const ServedSources& sources, const ReversedAddress& address) {
+  if (sources.has_names) return true;
+  if (sources.has_ipv4 && address.ipv4_octets == kIpv4Octets) return true;
+  return (sources.has_ipv6 || sources.ipv4_in_ipv6) &&
+         address.ipv6_nibbles == kIpv6Nibbles;
+}
+
 }  // namespace
 
-void ReadAndPrefetch(const ServedZone& zone, const Query& query, int labels,
+bool Finding::HasStatic(uint16_t type) const {
+  for (int i = 0; i < node_count; ++i) {
+    if (nodes[i]->Find(type) != nullptr) return true;
+  }
+  return false;
+}
+
+Place FindPlace(const ServedZone& zone, const Query& query, int labels_below) {
+  Place place;
+  place.sources = &zone.sources;
+  place.labels = labels_below;
+  if (zone.subzones.empty()) [[likely]] {
+    return place;
+  }
+  const char* const name = reinterpret_cast<const char*>(query.name);
+  const int end = query.label_offsets[labels_below];
+  for (int labels = std::min(labels_below, zone.max_subzone_labels); labels > 0;
+       --labels) {
+    const int begin = query.label_offsets[labels_below - labels];
+    const auto found = zone.subzones.find(
+        absl::string_view(name + begin, static_cast<size_t>(end - begin)));
+    if (found == zone.subzones.end()) continue;
+    place.sources = &found->second;
+    place.labels = labels_below - labels;
+    place.in_subzone = true;
+    break;
+  }
+  return place;
+}
+
+void ReadAndPrefetch(const Place& place, const Query& query,
                      ReversedAddress* address) {
-  ReadReversedAddress(query.name, query.label_offsets, labels, address);
+  ReadReversedAddress(query.name, query.label_offsets, place.labels, address);
   if (address->ipv4_octets == kIpv4Octets) {
-    for (const Ipv4Index* index : zone.ipv4) {
-      index->PrefetchHead(address->ipv4_first);
+    for (const IndexSource<Ipv4Index>& source : place.sources->ipv4) {
+      source.index->PrefetchHead(address->ipv4_first);
     }
   }
 }
 
-void PrefetchEntries(const ServedZone& zone, const ReversedAddress& address) {
+void PrefetchEntries(const Place& place, const ReversedAddress& address) {
   if (address.ipv4_octets == kIpv4Octets) {
-    for (const Ipv4Index* index : zone.ipv4) {
-      index->Prefetch(address.ipv4_first);
+    for (const IndexSource<Ipv4Index>& source : place.sources->ipv4) {
+      source.index->Prefetch(address.ipv4_first);
     }
   }
   if (address.ipv6_nibbles == kIpv6Nibbles) {
-    for (const Ipv6Index* index : zone.ipv6) {
-      index->Prefetch(address.ipv6_first);
+    for (const IndexSource<Ipv6Index>& source : place.sources->ipv6) {
+      source.index->Prefetch(address.ipv6_first);
     }
   }
 }
 
-void LookUp(const ServedZone& zone, const Query& query, int labels,
-            const ReversedAddress& address, Finding* finding) {
-  finding->value_set_count = 0;
+void LookUp(const ServedZone& zone, const Place& place, const Query& query,
+            int labels_below, const ReversedAddress& address,
+            const Visibility& visibility, Finding* finding) {
+  finding->hit_count = 0;
+  finding->node_count = 0;
   finding->test_values = false;
-  finding->of_address = false;
+  finding->test_subject = SubjectKind::kName;
   finding->any_below = false;
-  finding->node = nullptr;
-  const ZoneConfig& config = zone.zone->config;
-  if (!zone.zone->below.empty()) {
-    const auto found = zone.zone->below.find(query.NameFrom(0));
-    if (found != zone.zone->below.end()) finding->node = &found->second;
+  FindNodes(zone, place, query, labels_below, finding);
+  const ServedSources& sources = *place.sources;
+  if (place.labels == 0 || !visibility.listings) return;
+  if (visibility.all_listed != nullptr) {
+    if (CanBeListed(sources, address)) {
+      AddHit({visibility.all_listed, SubjectKind::kClient, 0, 0}, finding);
+    }
+    return;
   }
-  // RFC 6471 §3.4: a list that has ended lists nothing, not even its test
-  // entries.
-  if (config.state == ZoneState::kRetired) return;
-
   TestEntry entry = TestEntry::kNone;
-  if (config.has_ipv4) entry = LookUpIpv4(zone, address, finding);
-  if (config.has_ipv6 && entry == TestEntry::kNone) {
-    entry = LookUpIpv6(zone, address, finding);
+  bool mapped = false;
+  if (sources.has_ipv4) {
+    entry = LookUpIpv4(sources, address, finding);
+    if (sources.ipv4_in_ipv6 && entry == TestEntry::kNone) {
+      entry = LookUpEmbedded(sources, address, &mapped, finding);
+    }
+  }
+  if (sources.has_ipv6 && entry == TestEntry::kNone && !mapped) {
+    entry = LookUpIpv6(sources, address, finding);
   }
   if (entry == TestEntry::kNeverListed) {
     // Monitors want NXDOMAIN here, whatever a feed or a static record says.
-    finding->value_set_count = 0;
+    finding->hit_count = 0;
+    finding->node_count = 0;
     finding->any_below = false;
-    finding->node = nullptr;
     return;
   }
-  finding->of_address =
-      finding->value_set_count > 0 || entry == TestEntry::kAlwaysListed;
-  if (config.has_names) {
-    const TestEntry by_name = LookUpName(zone, query, labels, finding);
+  if (sources.has_names) {
+    const TestEntry by_name = LookUpName(sources, query, place.labels, finding);
     if (by_name == TestEntry::kAlwaysListed) entry = by_name;
   }
   finding->test_values =
-      entry == TestEntry::kAlwaysListed && finding->value_set_count == 0;
+      entry == TestEntry::kAlwaysListed && finding->hit_count == 0;
 }
 
 }  // namespace rbld

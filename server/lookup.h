@@ -16,34 +16,70 @@ namespace rbld {
 // What RFC 5782 §5 says of the queried name.
 enum class TestEntry : uint8_t { kNone, kAlwaysListed, kNeverListed };
 
-struct Finding {
-  // The value sets of the zone's lists, each once.
-  int value_set_count = 0;
-  // Listed by RFC 5782 §5 alone: the zone's test values answer.
-  bool test_values = false;
-  // Is the listing of an address, not of a name?
-  bool of_address = false;
-  // Something exists below this name.
-  bool any_below = false;
-  // Null: nothing static here.
-  const StaticNode* node = nullptr;
-  ValueSetId value_sets[3 * kMaxListsPerZone];  // the first count are set
+// What "$" means in the reasons of a hit.
+enum class SubjectKind : uint8_t { kIpv4, kIpv6, kName, kEntry, kClient };
 
-  bool listed() const { return value_set_count > 0 || test_values; }
-  bool exists() const { return listed() || any_below || node != nullptr; }
+struct Hit {
+  const ValueSet* values = nullptr;
+  SubjectKind subject = SubjectKind::kName;
+  uint32_t ipv4 = 0;         // kIpv4: the address, host order
+  uint8_t entry_labels = 0;  // kEntry: how many of the last labels it has
 };
 
-// Reads the first `labels` labels of the query's name (those below the zone)
-// as addresses and begins to load the heads of the index's blocks.
-void ReadAndPrefetch(const ServedZone& zone, const Query& query, int labels,
+// Bounds what one answer can unite.
+inline constexpr int kMaxHits = 3 * kMaxListsPerZone;
+inline constexpr int kMaxNodes = 8;
+
+struct Finding {
+  // The value sets of the zone's lists, each once.
+  int hit_count = 0;
+  int node_count = 0;
+  // Listed by RFC 5782 §5 alone: the zone's test values answer.
+  bool test_values = false;
+  SubjectKind test_subject = SubjectKind::kName;
+  uint32_t test_ipv4 = 0;  // kIpv4: what was asked for
+  // Something exists below this name, or it is a subzone.
+  bool any_below = false;
+  Hit hits[kMaxHits];                  // the first hit_count are set
+  const StaticNode* nodes[kMaxNodes];  // likewise
+
+  bool listed() const { return hit_count > 0 || test_values; }
+  bool exists() const { return listed() || any_below || node_count > 0; }
+  // Is there a static record of that type?
+  bool HasStatic(uint16_t type) const;
+};
+
+// Where below a zone a query's name is.
+struct Place {
+  const ServedSources* sources = nullptr;
+  // Labels of the name below the zone, or below its subzone.
+  int labels = 0;
+  bool in_subzone = false;
+};
+
+// Finds the subzone with the longest name, if any; `labels_below` are those
+// below the zone.
+Place FindPlace(const ServedZone& zone, const Query& query, int labels_below);
+
+// Reads the place's labels as addresses and begins to load the heads of the
+// index's blocks.
+void ReadAndPrefetch(const Place& place, const Query& query,
                      ReversedAddress* address);
 
 // Reads those heads and begins to load what LookUp will read.
-void PrefetchEntries(const ServedZone& zone, const ReversedAddress& address);
+void PrefetchEntries(const Place& place, const ReversedAddress& address);
 
-// Fills `*finding`. `labels` is at least 1; `address` is of ReadAndPrefetch.
-void LookUp(const ServedZone& zone, const Query& query, int labels,
-            const ReversedAddress& address, Finding* finding);
+// What a client may see: everything; nothing that is listed; or that all that
+// can be asked for is listed with `values`.
+struct Visibility {
+  bool listings = true;
+  const ValueSet* all_listed = nullptr;
+};
+
+// Fills `*finding`; `address` is of ReadAndPrefetch.
+void LookUp(const ServedZone& zone, const Place& place, const Query& query,
+            int labels_below, const ReversedAddress& address,
+            const Visibility& visibility, Finding* finding);
 
 }  // namespace rbld
 

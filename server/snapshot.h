@@ -11,21 +11,60 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "server/file_view.h"
 #include "server/zone_table.h"
 #include "store/publisher.h"
 
 namespace rbld {
+
+// An index and what its value set ids mean.
+template <typename Index>
+struct IndexSource {
+  const Index* index = nullptr;
+  const ValueTable* values = nullptr;
+};
+
+struct NameSource {
+  const NameIndex* index = nullptr;
+  const ValueTable* values = nullptr;
+  // What `$` means in its reasons: the entry that lists the name (rbldnsd), or
+  // the name that was asked for.
+  bool subject_is_entry = false;
+};
+
+// What a zone, or one of its subzones, looks names up in.
+struct ServedSources {
+  bool has_ipv4 = false;
+  bool has_ipv6 = false;
+  bool has_names = false;
+  bool ipv4_in_ipv6 = false;  // ZoneConfig's
+  // Those that hold anything.
+  std::vector<IndexSource<Ipv4Index>> ipv4;
+  std::vector<IndexSource<Ipv6Index>> ipv6;
+  std::vector<NameSource> names;
+  std::vector<const NodeMap*> nodes;
+};
 
 // One zone of a snapshot.
 struct ServedZone {
   const Zone* zone = nullptr;
   const ServedZone* parent = nullptr;
   uint32_t serial = 0;
-  // The indexes of its lists that hold anything of the kind. Empty in a
-  // retired zone.
-  std::vector<const Ipv4Index*> ipv4;
-  std::vector<const Ipv6Index*> ipv6;
-  std::vector<const NameIndex*> names;
+  // Data that it needs is not there: it answers SERVFAIL.
+  bool failed = false;
+  // Empty in a retired zone, but for the static records.
+  ServedSources sources;
+  // Subzones by their labels below the zone in wire form and lower case, and
+  // the names between them and the zone.
+  absl::flat_hash_map<std::string, ServedSources> subzones;
+  NodeMap subzone_parents;
+  int max_subzone_labels = 0;
+  std::vector<const FileDataset*> access_lists;
+  // The zone's NS records, as an answer's block and as what follows the owner
+  // of each.
+  StaticRrset ns;
+  std::vector<std::string> ns_tails;
   // The SOA as an answer's block, and as what follows the owner in a negative
   // answer, with that one's TTL.
   std::string soa_block;
@@ -34,10 +73,12 @@ struct ServedZone {
 
 class Snapshot {
  public:
-  // Neither may be null. A list that `view` does not have lists nothing.
+  // Neither of the first two may be null. A list that `view` does not have
+  // lists nothing; a dataset that `files` does not have fails its zones.
   static std::shared_ptr<const Snapshot> Build(
       std::shared_ptr<const ZoneTable> zones,
-      std::shared_ptr<const StoreView> view);
+      std::shared_ptr<const StoreView> view,
+      std::shared_ptr<const FileView> files = nullptr);
 
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -48,16 +89,19 @@ class Snapshot {
     return number < 0 ? nullptr : &zones_[static_cast<size_t>(number)];
   }
 
-  const ValueTable& values() const { return *view_->values; }
   uint64_t sequence() const { return view_->sequence; }
   const std::vector<ServedZone>& zones() const { return zones_; }
 
  private:
   Snapshot(std::shared_ptr<const ZoneTable> table,
-           std::shared_ptr<const StoreView> view);
+           std::shared_ptr<const StoreView> view,
+           std::shared_ptr<const FileView> files);
+  void AddSources(ServedZone* served) const;
+  void AddMetadata(ServedZone* served) const;
 
   const std::shared_ptr<const ZoneTable> table_;
   const std::shared_ptr<const StoreView> view_;
+  const std::shared_ptr<const FileView> files_;
   std::vector<ServedZone> zones_;  // as in table_
 };
 

@@ -49,6 +49,8 @@ constexpr OutcomeRow kOutcomeRows[kAnswerKinds] = {
     {AnswerKind::kNotImp, "notimp", "Replies NOTIMP."},
     {AnswerKind::kBadVers, "badvers", "Replies BADVERS."},
     {AnswerKind::kRefused, "refused", "Replies REFUSED."},
+    {AnswerKind::kServFail, "servfail",
+     "Replies SERVFAIL: the zone's data is not there."},
     {AnswerKind::kListed, "listed", "Answers from a listing."},
     {AnswerKind::kStatic, "static", "Answers from the configuration."},
     {AnswerKind::kNoData, "nodata",

@@ -148,7 +148,7 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
     }
     Outcome outcome;
     const size_t bytes =
-        FinishAnswer(snapshot, requests[i - first], buffers.prepared[i - first],
+        FinishAnswer(requests[i - first], buffers.prepared[i - first],
                      buffers.send_bytes[replies_], &outcome);
     stats_->Count(outcome);
     if (bytes == 0) continue;

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "dns/constants.h"
 #include "dns/name.h"
-#include "dns/response_writer.h"
 
 namespace rbld {
 namespace {
@@ -15,41 +14,10 @@ absl::string_view ParentOf(absl::string_view wire_name) {
   return wire_name.substr(size_t{1} + static_cast<uint8_t>(wire_name[0]));
 }
 
-void AddRecord(uint16_t type, uint32_t ttl_seconds, absl::string_view rdata,
-               StaticNode* node) {
-  for (StaticRrset& rrset : node->rrsets) {
-    if (rrset.type != type) continue;
-    AppendRecord(type, ttl_seconds, rdata, &rrset.block);
-    ++rrset.records;
-    rrset.ttl_seconds = std::min(rrset.ttl_seconds, ttl_seconds);
-    return;
-  }
-  StaticRrset rrset;
-  rrset.type = type;
-  rrset.ttl_seconds = ttl_seconds;
-  rrset.records = 1;
-  AppendRecord(type, ttl_seconds, rdata, &rrset.block);
-  node->rrsets.push_back(std::move(rrset));
-}
-
-// RFC 2181 §5.2: the records of a set have one TTL.
-void LevelTtls(StaticNode* node) {
-  for (StaticRrset& rrset : node->rrsets) {
-    uint8_t* const bytes = reinterpret_cast<uint8_t*>(rrset.block.data());
-    size_t at = 0;
-    while (at < rrset.block.size()) {
-      WriteU32(bytes + at + 6, rrset.ttl_seconds);
-      at += size_t{kRecordHeadBytes} + ReadU16(bytes + at + 10);
-    }
-  }
-}
-
-// Makes nodes of the names between `wire_name` and the zone's apex.
-void AddNodesAbove(absl::string_view wire_name, Zone* zone) {
-  for (absl::string_view name = ParentOf(wire_name);
-       name.size() > zone->config.wire_name.size(); name = ParentOf(name)) {
-    zone->below.try_emplace(std::string(name));
-  }
+// What is left of a name in front of the zone that it ends in.
+absl::string_view LabelsBelow(absl::string_view wire_name,
+                              absl::string_view zone) {
+  return wire_name.substr(0, wire_name.size() - zone.size());
 }
 
 }  // namespace
@@ -90,26 +58,19 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
   zone.config = config;
   zone.label_count = LabelCount(wire);
   zone.counter_slot = slot;
-  for (const std::string& target : config.ns_wire) {
-    AddRecord(static_cast<uint16_t>(RrType::kNs), config.ns_ttl_seconds, target,
-              &zone.apex);
-  }
+  zone.nodes[""];
   for (const StaticRecord& record : config.records) {
     if (!NameEndsIn(record.owner_wire, wire)) {
       return error(absl::StrCat("the static record of ",
                                 NameToText(record.owner_wire),
                                 " is not inside the zone"));
     }
-    if (record.owner_wire == wire) {
-      AddRecord(record.type, record.ttl_seconds, record.rdata, &zone.apex);
-      continue;
-    }
-    AddRecord(record.type, record.ttl_seconds, record.rdata,
-              &zone.below[record.owner_wire]);
-    AddNodesAbove(record.owner_wire, &zone);
+    const absl::string_view labels = LabelsBelow(record.owner_wire, wire);
+    AddStaticRecord(record.type, record.ttl_seconds, record.rdata,
+                    &zone.nodes[labels]);
+    AddNodesAbove(labels, &zone.nodes);
   }
-  LevelTtls(&zone.apex);
-  for (auto& [name, node] : zone.below) LevelTtls(&node);
+  for (auto& [labels, node] : zone.nodes) LevelTtls(&node);
   min_labels_ = std::min(min_labels_, zone.label_count);
   max_labels_ = std::max(max_labels_, zone.label_count);
   depths_[zone.label_count >> 6] |= uint64_t{1} << (zone.label_count & 63);
@@ -129,8 +90,10 @@ void ZoneTable::LinkParents() {
       if (found == by_name_.end()) continue;
       zone.parent = found->second;
       Zone& parent = zones_[static_cast<size_t>(zone.parent)];
-      parent.below.try_emplace(zone.config.wire_name);
-      AddNodesAbove(zone.config.wire_name, &parent);
+      const absl::string_view labels =
+          LabelsBelow(zone.config.wire_name, parent.config.wire_name);
+      parent.nodes.try_emplace(labels);
+      AddNodesAbove(labels, &parent.nodes);
       break;
     }
   }

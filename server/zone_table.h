@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "dns/query.h"
+#include "server/static_node.h"
 #include "zones/config.h"
 
 namespace rbld {
@@ -22,38 +23,14 @@ namespace rbld {
 // Bounds the value sets that one answer can unite.
 inline constexpr int kMaxListsPerZone = 64;
 
-// The records of one type at one name, as ResponseWriter::AddAnswers takes
-// them.
-struct StaticRrset {
-  uint16_t type = 0;
-  uint32_t ttl_seconds = 0;  // the smallest of its records' (RFC 2181 §5.2)
-  int records = 0;
-  std::string block;
-};
-
-// A name that exists whatever the lists say. Without RRsets it is an empty
-// non-terminal, or the apex of another zone of ours.
-struct StaticNode {
-  std::vector<StaticRrset> rrsets;
-
-  // Null when there is none of that type.
-  const StaticRrset* Find(uint16_t type) const {
-    for (const StaticRrset& rrset : rrsets) {
-      if (rrset.type == type) return &rrset;
-    }
-    return nullptr;
-  }
-};
-
 struct Zone {
   ZoneConfig config;
   int label_count = 0;
   int parent = -1;       // the zone of ours that encloses it most closely
   int counter_slot = 0;  // where its queries are counted
-  StaticNode apex;       // with NS, without SOA
-  // Lower-case absolute wire names below the apex: static records, the names
-  // between them and the apex, and those of zones of ours below this one.
-  absl::flat_hash_map<std::string, StaticNode> below;
+  // Static records, the names between them and the apex, and those of zones of
+  // ours below this one. The apex's SOA and NS are not here.
+  NodeMap nodes;
 };
 
 class ZoneTable {

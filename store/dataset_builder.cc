@@ -167,8 +167,7 @@ std::shared_ptr<const NameIndex> DatasetBuilder::BuildNames(
     for (; end < names_.size() && WireOf(names_[end]) == node.reversed_wire;
          ++end) {
       const NameEntry& entry = names_[end];
-      const ValueSetId values =
-          entry.excluded ? kNotListed : ids[entry.values];
+      const ValueSetId values = entry.excluded ? kNotListed : ids[entry.values];
       if (entry.scope != NameScope::kSubdomains) {
         exact.Take(entry.excluded, values, options_.equal_entries);
       }

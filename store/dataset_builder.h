@@ -49,8 +49,8 @@ class DatasetBuilder {
   // files.
   absl::Status AddIpv4(uint32_t first, int length_bits, bool excluded,
                        ValuesNumber values) {
-    return ipv4_.Add({first, values, static_cast<uint8_t>(length_bits),
-                      excluded});
+    return ipv4_.Add(
+        {first, values, static_cast<uint8_t>(length_bits), excluded});
   }
   absl::Status AddIpv6(const IpPrefix& prefix, bool excluded,
                        ValuesNumber values);

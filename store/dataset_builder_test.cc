@@ -21,9 +21,8 @@ struct Entry {
 uint32_t Last(const Entry& entry) {
   return entry.length_bits == 0
              ? ~uint32_t{0}
-             : entry.first | static_cast<uint32_t>((uint64_t{1}
-                                                    << (32 - entry.length_bits)) -
-                                                   1);
+             : entry.first | static_cast<uint32_t>(
+                                 (uint64_t{1} << (32 - entry.length_bits)) - 1);
 }
 
 int Level(int length_bits, Precedence precedence) {
@@ -111,12 +110,11 @@ void CompareWithBruteForce(DatasetBuilder::Options options, uint32_t seed) {
       bytes[12 + i] = static_cast<uint8_t>(entry.first >> (24 - 8 * i));
     }
     if (options.precedence == Precedence::kLongest) {
-      ASSERT_TRUE(
-          builder
-              .AddIpv6(IpPrefix::Make(Family::kIpv6, bytes,
-                                      96 + entry.length_bits),
-                       entry.excluded, entry.values)
-              .ok());
+      ASSERT_TRUE(builder
+                      .AddIpv6(IpPrefix::Make(Family::kIpv6, bytes,
+                                              96 + entry.length_bits),
+                               entry.excluded, entry.values)
+                      .ok());
     }
   }
   const auto index = builder.Build(sets.ids(), sets.table());

@@ -11,6 +11,7 @@
 #include "store/guard.h"
 #include "store/publisher.h"
 #include "store/value.h"
+#include "zones/rbldnsd/file_dataset.h"
 
 namespace rbld {
 
@@ -31,9 +32,20 @@ struct ZoneConfig {
   bool has_ipv4 = true;   // its kind
   bool has_ipv6 = true;
   bool has_names = false;
+  bool kind_from_files = false;  // as its datasets say; the three above do not
+                                 // count then
+  // Is an IPv4 address also found under its mapped (::ffff:0:0/96) and its
+  // 6to4 (2002::/16) address?
+  bool ipv4_in_ipv6 = false;
   ZoneState state = ZoneState::kServing;
-  std::vector<std::string> lists;      // names of ListConfigs, in order
-  uint32_t ttl_seconds = 300;          // of listings without one of their own
+  std::vector<std::string> lists;     // names of ListConfigs, in order
+  std::vector<std::string> datasets;  // names of DatasetConfigs, in order:
+                                      // those of its lists and its own
+  // $SOA and $NS of its datasets come before what stands here.
+  bool metadata_from_files = false;
+  bool ns_in_answers = false;  // the NS records in the authority section of
+                               // positive answers
+  uint32_t ttl_seconds = 300;  // of listings without one of their own
   uint32_t negative_ttl_seconds = 60;  // SOA minimum and the SOA's TTL in
                                        // negative answers (RFC 2308 §5)
   uint32_t soa_ttl_seconds = 3600;
@@ -61,6 +73,15 @@ struct ListenAddress {
   std::string text;     // as written: "127.0.0.1:5300", "[::]:53"
   std::string address;  // numeric
   uint16_t port = 53;
+};
+
+// A watched file, or several that are read as one.
+struct DatasetConfig {
+  FileDatasetSpec spec;
+  // Of listings: the lists that they are part of. Of the other types: the zones
+  // that they are for; "*" is every zone (access lists only).
+  std::vector<std::string> lists;
+  std::vector<std::string> zones;
 };
 
 struct DumpConfig {
@@ -92,7 +113,12 @@ struct Config {
   int socket_mode = 0660;
   std::vector<ListConfig> lists;
   std::vector<ZoneConfig> zones;
+  std::vector<DatasetConfig> datasets;
   std::vector<DumpConfig> dumps;
+  // [files]
+  int64_t files_check_seconds = 60;  // 0: only when told to reload
+  std::string files_scratch_directory;
+  bool files_may_fail_at_start = false;
 };
 
 // Reads and checks the whole file. An unknown key, a value of the wrong type or

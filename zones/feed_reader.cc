@@ -11,8 +11,8 @@ namespace rbld {
 namespace {
 
 constexpr FeedFormat kFormats[] = {
-    FeedFormat::kPlain,   FeedFormat::kIp4Set,   FeedFormat::kIp4Tset,
-    FeedFormat::kIp4Trie, FeedFormat::kIp6Tset,  FeedFormat::kIp6Trie,
+    FeedFormat::kPlain,   FeedFormat::kIp4Set,  FeedFormat::kIp4Tset,
+    FeedFormat::kIp4Trie, FeedFormat::kIp6Tset, FeedFormat::kIp6Trie,
     FeedFormat::kDnset,   FeedFormat::kDnhash,  FeedFormat::kJsonLines};
 
 constexpr uint64_t kProgressStepBytes = 1 << 20;

@@ -84,7 +84,11 @@ class ImportSink : public EntrySink {
     for (size_t i = 0; i < numbers_.size(); ++i) {
       if (!numbers_[i].has_value()) continue;
       const absl::Status status = CheckValues(sets[i]);
-      if (!status.ok()) return status;
+      if (!status.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("with the file's templates filled in, ",
+                         status.message()));
+      }
       import_->DefineValues(*numbers_[i], sets[i]);
     }
     return absl::OkStatus();

@@ -49,8 +49,9 @@ TEST(Ip4Set, RejectsWhatRbldnsdRejects) {
             "1: bits are set behind the prefix; was 8.3.4.0/24 meant?");
   EXPECT_EQ(Why("8.1.1.9-8.1.1.1", FeedFormat::kIp4Set),
             "1: the range is inverted: its end is before its start");
-  for (const char* line : {"8.1.2. dot", "8-8.1.255", "8.1-8.2.3", "8.1.2.3-8.1.4", "8.1.2.3x", "8.1.2.256",
-                           "8.1.2.3/33", "8.1.2.3.4", "name.example"}) {
+  for (const char* line :
+       {"8.1.2. dot", "8-8.1.255", "8.1-8.2.3", "8.1.2.3-8.1.4", "8.1.2.3x",
+        "8.1.2.256", "8.1.2.3/33", "8.1.2.3.4", "name.example"}) {
     EXPECT_NE(Why(line, FeedFormat::kIp4Set), "taken") << line;
   }
 }

@@ -31,7 +31,7 @@
 #include "server/snapshot.h"
 #include "server/zone_table.h"
 #include "store/publisher.h"
-#include "tests/dumps/peer.h"
+#include "tests/peers/peer.h"
 #include "zones/config.h"
 #include "zones/dump.h"
 #include "zones/zone_stream.h"

@@ -73,8 +73,8 @@ std::vector<ValueSet> DatasetReader::values() const {
 absl::Status DatasetReader::ReadLine(absl::string_view text) {
   const absl::string_view line = SkipBlanks(text);
   if (line.empty()) return absl::OkStatus();
-  const bool marked = line.size() > 1 && line[1] == '$' &&
-                      (IsComment(line) || line[0] == ':');
+  const bool marked =
+      line.size() > 1 && line[1] == '$' && (IsComment(line) || line[0] == ':');
   if (IsComment(line) && !marked) return absl::OkStatus();
   for (const char c : line) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
@@ -110,6 +110,8 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     if (is_acl) return Ignored("$SOA");
     absl::StatusOr<SoaSpecial> soa = ParseSoaSpecial(rest);
     if (!soa.ok()) return soa.status();
+    // Without a TTL of its own it has what the lines above say.
+    if (soa->ttl_seconds == 0) soa->ttl_seconds = specials_->ttl_seconds;
     if (!specials_->soa.has_value()) specials_->soa = *std::move(soa);
     return absl::OkStatus();
   }
@@ -117,6 +119,7 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     if (is_acl) return Ignored("$NS");
     absl::StatusOr<NsSpecial> ns = ParseNsSpecial(rest);
     if (!ns.ok()) return ns.status();
+    if (ns->ttl_seconds == 0) ns->ttl_seconds = specials_->ttl_seconds;
     if (!specials_->ns.has_value()) specials_->ns = *std::move(ns);
     return absl::OkStatus();
   }
@@ -124,13 +127,14 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     const absl::StatusOr<uint32_t> ttl = ParseTtlSpecial(rest);
     if (!ttl.ok()) return ttl.status();
     templates_.ttl_seconds = *ttl;
+    if (!options_.in_combined) specials_->ttl_seconds = *ttl;
     return absl::OkStatus();
   }
   if (absl::EqualsIgnoreCase(word, "MAXRANGE4")) {
     const absl::StatusOr<uint64_t> range = ParseMaxRangeSpecial(rest);
     if (!range.ok()) return range.status();
     // It can only shrink.
-    max_range_ = std::min(max_range_, *range);
+    specials_->max_ipv4_range = std::min(specials_->max_ipv4_range, *range);
     return absl::OkStatus();
   }
   if (absl::EqualsIgnoreCase(word, "TIMESTAMP")) {
@@ -147,8 +151,7 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     return absl::OkStatus();
   }
   if (absl::EqualsIgnoreCase(word, "DATASET")) {
-    return absl::InvalidArgumentError(
-        "$DATASET stands in combined files only");
+    return absl::InvalidArgumentError("$DATASET stands in combined files only");
   }
   if (in_comment) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -190,7 +193,14 @@ absl::Status DatasetReader::ReadEntry(absl::string_view line) {
     excluded = true;
     line = SkipBlanks(line.substr(1));
   }
-  if (type_ == DatasetType::kAcl) return ReadClients(line, excluded);
+  if (type_ == DatasetType::kAcl) {
+    if (excluded) {
+      return absl::InvalidArgumentError(
+          "an access list has no exclusions; give the clients an action of "
+          "their own, such as :pass");
+    }
+    return ReadClients(line);
+  }
   if (IsIpv4Set(type_)) return ReadIpv4(line, excluded);
   if (IsIpv6Set(type_)) return ReadIpv6(line, excluded);
   return ReadName(line, excluded);
@@ -241,20 +251,19 @@ absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
   forms.host_bits = options_.host_bits;
   const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&line, forms);
   if (!range.ok()) return range.status();
-  if (uint64_t{range->last} - range->first >= max_range_) {
+  if (uint64_t{range->last} - range->first >= specials_->max_ipv4_range) {
     return absl::InvalidArgumentError(
-        absl::StrCat("more than the ", max_range_,
+        absl::StrCat("more than the ", specials_->max_ipv4_range,
                      " addresses that $MAXRANGE4 allows"));
   }
   absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
   if (!excluded) values = ValuesOf(line);
   if (!values.ok()) return values.status();
   if (type_ == DatasetType::kIp4Trie) {
-    const absl::Status status =
-        CheckFirst(CoverRange(Family::kIpv4,
-                              IpPrefix::FromIpv4(range->first).bytes,
-                              IpPrefix::FromIpv4(range->last).bytes)
-                       .front());
+    const absl::Status status = CheckFirst(
+        CoverRange(Family::kIpv4, IpPrefix::FromIpv4(range->first).bytes,
+                   IpPrefix::FromIpv4(range->last).bytes)
+            .front());
     if (!status.ok()) return status;
   }
   return sink_->AddIpv4(*range, excluded, *values);
@@ -330,7 +339,7 @@ ValueReader::Number DatasetReader::RuleNumber(const AccessRule& rule) {
   return static_cast<ValueReader::Number>(found - rules_.begin());
 }
 
-absl::Status DatasetReader::ReadClients(absl::string_view line, bool excluded) {
+absl::Status DatasetReader::ReadClients(absl::string_view line) {
   absl::string_view rest = line;
   Ipv4EntryForms forms;
   forms.host_bits = options_.host_bits;
@@ -353,7 +362,7 @@ absl::Status DatasetReader::ReadClients(absl::string_view line, bool excluded) {
   rest = SkipBlanks(rest);
   absl::StatusOr<AccessRule> rule =
       default_rule_.value_or(AccessRule{AccessAction::kIgnore, 0});
-  if (!rest.empty() && !IsComment(rest) && !excluded) rule = RuleOf(rest);
+  if (!rest.empty() && !IsComment(rest)) rule = RuleOf(rest);
   if (!rule.ok()) return rule.status();
   const absl::Status status = CheckFirst(prefix);
   if (!status.ok()) return status;
@@ -361,9 +370,9 @@ absl::Status DatasetReader::ReadClients(absl::string_view line, bool excluded) {
     return sink_->AddIpv4(
         {prefix.ipv4(),
          IpPrefix::Make(Family::kIpv4, prefix.LastAddress(), 32).ipv4()},
-        excluded, RuleNumber(*rule));
+        false, RuleNumber(*rule));
   }
-  return sink_->AddIpv6(prefix, excluded, RuleNumber(*rule));
+  return sink_->AddIpv6(prefix, false, RuleNumber(*rule));
 }
 
 }  // namespace rbld

@@ -48,6 +48,12 @@ struct ZoneSpecials {
   std::optional<NsSpecial> ns;
   // The earliest time at which some of the data expires; 0: never.
   int64_t expires = 0;
+  // $TTL of the file itself, not of a combined file's sections: what $SOA and
+  // $NS lines without a TTL have.
+  uint32_t ttl_seconds = 0;
+  // $MAXRANGE4: how many addresses an entry may have. It holds from its line
+  // on, in a combined file's later sections too.
+  uint64_t max_ipv4_range = uint64_t{1} << 32;
 };
 
 // What an access list does with a client's query. The order is that of
@@ -69,6 +75,7 @@ struct AccessRule {
 
 struct DatasetReaderOptions {
   bool host_bits = false;  // rbldnsd's -e
+  bool in_combined = false;  // a section of a combined file
   // Where no line gives a default.
   ValueSet defaults = {Value{}};
   // For $TIMESTAMP: data from the future, or expired, ends the whole. 0: not
@@ -107,7 +114,7 @@ class DatasetReader {
   absl::Status ReadIpv4(absl::string_view line, bool excluded);
   absl::Status ReadIpv6(absl::string_view line, bool excluded);
   absl::Status ReadName(absl::string_view line, bool excluded);
-  absl::Status ReadClients(absl::string_view line, bool excluded);
+  absl::Status ReadClients(absl::string_view line);
   absl::StatusOr<ValueReader::Number> ValuesOf(absl::string_view rest);
   absl::StatusOr<AccessRule> RuleOf(absl::string_view text);
   ValueReader::Number RuleNumber(const AccessRule& rule);
@@ -122,7 +129,6 @@ class DatasetReader {
   ValueReader values_;
   // What the entries of a trivial set have, once a line said so.
   std::optional<ValueReader::Number> trivial_values_;
-  uint64_t max_range_ = uint64_t{1} << 32;
   uint64_t entries_ = 0;
   std::vector<GenericRecord> records_;
   std::vector<AccessRule> rules_;

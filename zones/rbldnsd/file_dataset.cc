@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "store/dataset_builder.h"
-#include "store/guard.h"
 #include "zones/byte_source.h"
 #include "zones/line_reader.h"
 #include "zones/line_text.h"
@@ -23,11 +22,7 @@ namespace {
 class BuilderSink : public EntrySink {
  public:
   explicit BuilderSink(DatasetBuilder::Options options)
-      : builder_(std::move(options)) {
-    // What rbldnsd's files may answer is their owner's affair; only what no
-    // answer could carry is refused.
-    policy_.allow_any_code = true;
-  }
+      : builder_(std::move(options)) {}
 
   absl::Status AddIpv4(const Ipv4Range& range, bool excluded,
                        ValueReader::Number values) override {
@@ -37,8 +32,8 @@ class BuilderSink : public EntrySink {
     for (const IpPrefix& prefix :
          CoverRange(Family::kIpv4, IpPrefix::FromIpv4(range.first).bytes,
                     IpPrefix::FromIpv4(range.last).bytes)) {
-      const absl::Status status = builder_.AddIpv4(
-          prefix.ipv4(), prefix.length_bits, excluded, values);
+      const absl::Status status =
+          builder_.AddIpv4(prefix.ipv4(), prefix.length_bits, excluded, values);
       if (!status.ok()) return Ended(status);
     }
     return absl::OkStatus();
@@ -55,8 +50,16 @@ class BuilderSink : public EntrySink {
     return absl::OkStatus();
   }
 
+  // What the files may answer is their owner's affair; only what no answer
+  // could carry is refused.
   absl::Status CheckValues(const ValueSet& values) override {
-    return rbld::CheckValues(policy_, values);
+    for (const Value& value : values) {
+      if (value.reason.size() > size_t{kMaxReasonBytes}) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the text is over ", kMaxReasonBytes, " bytes"));
+      }
+    }
+    return absl::OkStatus();
   }
 
   DatasetBuilder* builder() { return &builder_; }
@@ -68,7 +71,6 @@ class BuilderSink : public EntrySink {
   }
 
   DatasetBuilder builder_;
-  ListPolicy policy_;
 };
 
 // One dataset while it is read.
@@ -88,6 +90,7 @@ class FileDatasetReader {
     dataset_->type = spec.type;
     dataset_->name = spec.name;
     base_ = NewSection(spec.type, spec.name, Templates());
+    current_ = &base_;
   }
 
   absl::Status ReadFile(const std::string& path) {
@@ -102,8 +105,8 @@ class FileDatasetReader {
     if (spec_.decompress) source = Decompress(*std::move(source));
     LineReader lines(source->get(), LineReader::kMaxTextLineBytes);
     LineReader::Line line;
-    current_ = &base_;
-    base_.reader->StartFile();
+    // A combined file's last section goes on in the next file.
+    current_->reader->StartFile();
     while (lines.Next(&line)) {
       absl::Status status;
       if (line.too_long) {
@@ -112,7 +115,8 @@ class FileDatasetReader {
       } else if (line.cut_off) {
         status = absl::InvalidArgumentError(
             "the last line is incomplete: no newline ends it");
-        if (options_.cut_off_is_error) status = absl::AbortedError(status.message());
+        if (options_.cut_off_is_error)
+          status = absl::AbortedError(status.message());
       } else {
         status = ReadLine(line.text);
       }
@@ -151,14 +155,15 @@ class FileDatasetReader {
   Section NewSection(DatasetType type, std::string name, Templates templates) {
     DatasetBuilder::Options builder_options;
     builder_options.precedence = PrecedenceOf(type);
-    builder_options.equal_entries = UnitesEqualEntries(type)
-                                        ? EqualEntries::kUnited
-                                        : EqualEntries::kFirst;
+    builder_options.equal_entries =
+        UnitesEqualEntries(type) ? EqualEntries::kUnited : EqualEntries::kFirst;
     builder_options.scratch_directory = options_.scratch_directory;
     builder_options.name_seed = options_.name_seed;
     DatasetReaderOptions reader_options;
     reader_options.host_bits = spec_.host_bits;
     reader_options.now_seconds = options_.now_seconds;
+    reader_options.in_combined =
+        spec_.type == DatasetType::kCombined && type != DatasetType::kCombined;
     Section section;
     section.name = std::move(name);
     section.sink = std::make_unique<BuilderSink>(std::move(builder_options));
@@ -220,7 +225,8 @@ class FileDatasetReader {
     sections_.push_back(NewSection(*type, absl::StrCat(spec_.name, ":", name),
                                    base_.reader->templates()));
     current_ = &sections_.back();
-    for (std::string& labels : subzones) AddToSubzone(std::move(labels), number);
+    for (std::string& labels : subzones)
+      AddToSubzone(std::move(labels), number);
     return absl::OkStatus();
   }
 
@@ -241,20 +247,19 @@ class FileDatasetReader {
     for (ValueSet& values : reader.values()) {
       for (Value& value : values) {
         value.ttl_seconds = spec_.ttl.Apply(value.ttl_seconds);
+        // A template that came late can make a text too long that was not.
+        if (value.reason.size() > size_t{kMaxReasonBytes}) {
+          value.reason.resize(kMaxReasonBytes);
+        }
       }
-      const absl::Status status = section->sink->CheckValues(values);
-      // A template that comes late can make a text too long; it was tested
-      // with what was known.
-      if (!status.ok()) return status;
       ids.push_back(table->Intern(values));
     }
     if (out->type == DatasetType::kAcl) {
       std::vector<ValueSetId> places;
       for (const AccessRule& rule : reader.rules()) {
-        out->rules.push_back(
-            {rule.action, rule.action == AccessAction::kListed
-                              ? ids[rule.values]
-                              : kNotListed});
+        out->rules.push_back({rule.action, rule.action == AccessAction::kListed
+                                               ? ids[rule.values]
+                                               : kNotListed});
         places.push_back(static_cast<ValueSetId>(out->rules.size()));
       }
       ids = std::move(places);

@@ -24,8 +24,8 @@ struct FileDatasetSpec {
   // Read one after another as if they were one file.
   std::vector<std::string> files;
   TtlLimits ttl;
-  bool host_bits = false;   // rbldnsd's -e
-  bool decompress = true;   // gzip and zstd; rbldnsd's -C says no
+  bool host_bits = false;  // rbldnsd's -e
+  bool decompress = true;  // gzip and zstd; rbldnsd's -C says no
 
   friend bool operator==(const FileDatasetSpec&,
                          const FileDatasetSpec&) = default;

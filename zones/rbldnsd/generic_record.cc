@@ -76,7 +76,8 @@ absl::StatusOr<GenericRecord> ParseGenericRecord(absl::string_view line) {
     record.owner = owner->substr(0, owner->size() - 1);
   }
   absl::string_view word = TakeWord(&text);
-  if (!word.empty() && absl::ascii_isdigit(static_cast<unsigned char>(word[0]))) {
+  if (!word.empty() &&
+      absl::ascii_isdigit(static_cast<unsigned char>(word[0]))) {
     const absl::StatusOr<int64_t> ttl = ParseDurationSeconds(word);
     if (!ttl.ok() || *ttl > 0x7fffffff) return BadRecord();
     record.ttl_seconds = static_cast<uint32_t>(*ttl);

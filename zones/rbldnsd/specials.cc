@@ -1,5 +1,7 @@
 #include "zones/rbldnsd/specials.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -38,7 +40,12 @@ bool AtEnd(absl::string_view text) { return text.empty() || IsComment(text); }
 }  // namespace
 
 absl::StatusOr<std::string> ParseHostName(absl::string_view text) {
-  absl::StatusOr<std::string> wire = NameFromText(text);
+  // Dots in a row count as one.
+  std::string single(text);
+  single.erase(std::unique(single.begin(), single.end(),
+                           [](char a, char b) { return a == '.' && b == '.'; }),
+               single.end());
+  absl::StatusOr<std::string> wire = NameFromText(single);
   if (!wire.ok()) return wire.status();
   return absl::AsciiStrToLower(*wire);
 }

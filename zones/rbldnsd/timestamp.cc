@@ -56,8 +56,7 @@ absl::StatusOr<int64_t> ParseStamp(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<TimestampSpecial> ParseTimestampSpecial(
-    absl::string_view text) {
+absl::StatusOr<TimestampSpecial> ParseTimestampSpecial(absl::string_view text) {
   const size_t stamp_end = text.find_first_of(" \t");
   const absl::StatusOr<int64_t> made = ParseStamp(text.substr(0, stamp_end));
   if (!made.ok()) return made.status();

@@ -27,8 +27,7 @@ TEST(RbldnsdTimestamp, RefusesTheFutureAndTheExpired) {
   EXPECT_EQ(Check("2024:04:01 +1d").message(),
             "the data expired at 2024-04-02T00:00:00Z ($TIMESTAMP); fetch the "
             "feed again");
-  EXPECT_TRUE(absl::IsFailedPrecondition(
-      Check("0 2024:05:01:12")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Check("0 2024:05:01:12")));
   EXPECT_EQ(ParseTimestampSpecial("2024:04:01 +1d")->expires -
                 ParseTimestampSpecial("2024:04:01 +1d")->made,
             86400);
@@ -38,8 +37,7 @@ TEST(RbldnsdTimestamp, RejectsOtherForms) {
   for (const char* text :
        {"", "x", "2024", "2024:13:01", "2024:02:30", "2024:05:01:25",
         "2024:05:01 +x", "2024:05:01 x", "202405011", "2024050112000000"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(Check(text)))
-        << text;
+    EXPECT_TRUE(absl::IsInvalidArgument(Check(text))) << text;
   }
 }
 

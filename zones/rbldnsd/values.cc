@@ -141,8 +141,8 @@ ValueReader::Number ValueReader::InternRaw(Raw raw) {
                                   (raw.has_text ? 4 : 0)));
   key.append(reinterpret_cast<const char*>(&raw.code), sizeof(raw.code));
   key += raw.text;
-  const auto [it, fresh] = numbers_.try_emplace(std::move(key),
-                                                static_cast<Number>(raw_.size()));
+  const auto [it, fresh] =
+      numbers_.try_emplace(std::move(key), static_cast<Number>(raw_.size()));
   if (fresh) raw_.push_back(std::move(raw));
   return it->second;
 }
@@ -150,9 +150,9 @@ ValueReader::Number ValueReader::InternRaw(Raw raw) {
 ValueReader::Number ValueReader::Intern(const Parsed& parsed) {
   Raw raw;
   // Without a default line, the given set's first value stands for one.
-  const uint32_t default_code =
-      line_default_.has_value() ? line_default_->code.value_or(kDefaultCode)
-                                : given_.front().code;
+  const uint32_t default_code = line_default_.has_value()
+                                    ? line_default_->code.value_or(kDefaultCode)
+                                    : given_.front().code;
   raw.code = parsed.code.value_or(default_code);
   const Parsed* text = &parsed;
   if (parsed.text_is == Parsed::Text::kDefault && line_default_.has_value()) {

@@ -2,8 +2,8 @@
 // and ended with the object.
 //
 // Used by one thread.
-#ifndef RBLD_TESTS_DUMPS_PEER_H_
-#define RBLD_TESTS_DUMPS_PEER_H_
+#ifndef RBLD_TESTS_PEERS_PEER_H_
+#define RBLD_TESTS_PEERS_PEER_H_
 
 #include <sys/types.h>
 
@@ -20,7 +20,8 @@ class Peer {
  public:
   // rbldnsd with datasets such as "zone:ip4trie:file" in `directory`.
   static absl::StatusOr<std::unique_ptr<Peer>> StartRbldnsd(
-      const std::string& directory, const std::vector<std::string>& datasets);
+      const std::string& directory, const std::vector<std::string>& datasets,
+      const std::vector<std::string>& options = {});
   // NSD with a zone file of `directory`.
   static absl::StatusOr<std::unique_ptr<Peer>> StartNsd(
       const std::string& directory, const std::string& zone,
@@ -31,6 +32,11 @@ class Peer {
 
   // Sends one query by UDP; the reply's bytes. Tries again when none comes.
   absl::StatusOr<std::string> Ask(const std::string& query);
+  // The replies to many, in their order; an empty one where none came, which
+  // is so of what a server drops. The server must answer in the order in which
+  // it is asked, also for zones that it does not have.
+  absl::StatusOr<std::vector<std::string>> AskAll(
+      const std::vector<std::string>& queries);
   const std::string& log_path() const { return log_path_; }
 
  private:
@@ -46,4 +52,4 @@ class Peer {
 
 }  // namespace rbld
 
-#endif  // RBLD_TESTS_DUMPS_PEER_H_
+#endif  // RBLD_TESTS_PEERS_PEER_H_
