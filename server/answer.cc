@@ -424,6 +424,7 @@ void PrefetchAnswer(const PreparedQuery& prepared) {
 size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
                     uint8_t* out, Outcome* outcome) {
   *outcome = Outcome();
+  outcome->request_bytes = static_cast<uint32_t>(request.message_bytes);
   if (prepared.parse == ParseResult::kDrop) return 0;
   const Query& query = prepared.query;
   const ServedZone* const zone = prepared.zone;
@@ -461,7 +462,9 @@ size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
       break;
   }
   outcome->truncated = writer.truncated();
-  return writer.Finish();
+  const size_t bytes = writer.Finish();
+  outcome->reply_bytes = static_cast<uint32_t>(bytes);
+  return bytes;
 }
 
 size_t Answer(const Snapshot& snapshot, const Request& request, uint8_t* out,

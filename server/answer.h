@@ -49,6 +49,8 @@ struct Outcome {
   AnswerKind kind = AnswerKind::kDropped;
   bool truncated = false;
   int counter_slot = -1;  // the zone's; -1: no zone of ours
+  uint32_t request_bytes = 0;
+  uint32_t reply_bytes = 0;  // 0: no reply
 };
 
 // Where replies are written; no reply is longer.

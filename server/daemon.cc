@@ -112,7 +112,10 @@ Daemon::Daemon(DaemonOptions options)
 Daemon::~Daemon() { Stop(); }
 
 absl::StatusOr<Config> Daemon::Load() const {
-  absl::StatusOr<Config> config = LoadConfig(options_.config_path);
+  absl::StatusOr<Config> config =
+      options_.config_text.empty()
+          ? LoadConfig(options_.config_path)
+          : ParseConfig(options_.config_text, options_.config_path);
   if (!config.ok()) return config;
   if (!options_.listen.empty()) config->listen = options_.listen;
   if (options_.workers > 0) config->workers = options_.workers;
@@ -162,21 +165,39 @@ absl::Status Daemon::Init() {
     user = *std::move(found);
     become = &user;
   }
-  status = PrepareDirectory(config->store_directory, become);
-  if (!status.ok()) return status;
+  if (!config->store_directory.empty()) {
+    status = PrepareDirectory(config->store_directory, become);
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Bind(ControlSockets(*config, become));
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
+  status = EnterDirectories(options_.root_directory, options_.work_directory);
+  if (!status.ok()) return status;
   if (become != nullptr) {
     status = BecomeUser(*become);
     if (!status.ok()) return status;
   }
 
-  status = OpenStore(*config);
-  if (!status.ok()) return status;
+  watcher_ = std::make_unique<FileWatcher>(
+      &clock_, [this](std::shared_ptr<const FileView> files) {
+        PublishFiles(std::move(files));
+      });
+  absl::StatusOr<std::shared_ptr<const FileView>> files =
+      watcher_->Configure(*config);
+  if (!files.ok()) return files.status();
+  PublishFiles(*std::move(files));
+  if (config->store_directory.empty()) {
+    PublishEmptyStore();
+  } else {
+    status = OpenStore(*config);
+    if (!status.ok()) return status;
+  }
   status = StartWorkers(*config, std::move(for_workers));
   if (!status.ok()) return status;
+  watcher_->Start();
+  if (publisher_ == nullptr) return absl::OkStatus();
   api_ = std::make_unique<Api>(publisher_.get(), this, &clock_);
   http_->Start(api_.get());
   dumps_ = std::make_unique<DumpScheduler>(
@@ -254,6 +275,7 @@ void Daemon::Stop() {
   // The API first: its requests use everything else.
   if (http_ != nullptr) http_->Stop();
   dumps_.reset();
+  watcher_.reset();
   snapshots_.ClearWakers();
   for (const auto& worker : workers_) worker->Stop();
   http_.reset();
@@ -264,12 +286,29 @@ void Daemon::Stop() {
 
 void Daemon::Housekeep() { snapshots_.Reap(); }
 
+void Daemon::PublishEmptyStore() {
+  auto view = std::make_shared<StoreView>();
+  view->values = std::make_shared<ValueTable>();
+  PublishView(std::move(view));
+}
+
 void Daemon::PublishView(std::shared_ptr<const StoreView> view) {
   MutexLock lock(&publish_mutex_);
   if (view != nullptr) view_ = std::move(view);
+  PublishSnapshot();
+}
+
+void Daemon::PublishFiles(std::shared_ptr<const FileView> files) {
+  MutexLock lock(&publish_mutex_);
+  files_ = std::move(files);
+  PublishSnapshot();
+}
+
+void Daemon::PublishSnapshot() {
   if (view_ == nullptr) return;
   const bool next = next_zones_ != nullptr && Covers(*view_, *next_zones_);
-  snapshots_.Publish(Snapshot::Build(next ? next_zones_ : zones_, view_));
+  snapshots_.Publish(Snapshot::Build(next ? next_zones_ : zones_, view_,
+                                     next ? next_files_ : files_));
 }
 
 absl::Status Daemon::Reload() {
@@ -283,6 +322,8 @@ absl::Status Daemon::Reload() {
   }
   if (status.ok()) {
     LogInfo(absl::StrCat("configuration ", options_.config_path, " reloaded"));
+    // Files that fail say so themselves, and leave the last good data.
+    return watcher_->CheckNow();
   } else {
     LogError(absl::StrCat("reload failed, the old configuration serves on: ",
                           status.message()));
@@ -297,17 +338,29 @@ absl::Status Daemon::ApplyConfig(Config loaded) {
     LogWarning(absl::StrCat(options_.config_path, ": ", key,
                             " changed; restart rbld for that"));
   }
+  absl::StatusOr<std::shared_ptr<const FileView>> files =
+      watcher_->Configure(loaded);
+  if (!files.ok()) return files.status();
   {
     MutexLock lock(&publish_mutex_);
     next_zones_ = *zones;
+    next_files_ = *files;
   }
-  const absl::Status status =
-      publisher_->Reconfigure(ListSpecs(loaded), ZoneSpecs(loaded));
+  absl::Status status;
+  if (publisher_ != nullptr) {
+    status = publisher_->Reconfigure(ListSpecs(loaded), ZoneSpecs(loaded));
+  }
   {
     MutexLock lock(&publish_mutex_);
-    if (status.ok()) zones_ = *std::move(zones);
+    if (status.ok()) {
+      zones_ = *std::move(zones);
+      files_ = *std::move(files);
+    }
     next_zones_ = nullptr;
+    next_files_ = nullptr;
   }
+  // The datasets that the old configuration needs are still good.
+  if (!status.ok()) watcher_->Configure(*config()).status().IgnoreError();
   // The publisher may have had no reason to publish, or have failed after it
   // did.
   PublishView(nullptr);

@@ -20,6 +20,7 @@
 #include "control/daemon_control.h"
 #include "control/http_server.h"
 #include "server/dump_scheduler.h"
+#include "server/file_watcher.h"
 #include "server/snapshot_holder.h"
 #include "server/sockets.h"
 #include "server/stats.h"
@@ -36,6 +37,12 @@ inline constexpr int kHousekeepingMs = 250;
 
 struct DaemonOptions {
   std::string config_path;
+  // Instead of the file's, when not empty: the configuration itself.
+  std::string config_text;
+  // Where to chroot to and what the working directory is once the sockets are
+  // open; empty: none. The paths of data files are those inside.
+  std::string root_directory;
+  std::string work_directory;
   // Instead of the configuration's, when not empty or not 0.
   std::vector<ListenAddress> listen;
   int workers = 0;
@@ -58,10 +65,11 @@ class Daemon : public DaemonControl {
   void Stop();
   // Small things that are due now and then.
   void Housekeep();
+  StatsTotals SumStats() const { return stats_->Sum(); }
 
   // "127.0.0.1:5300", with the ports that were really taken.
   std::vector<std::string> listeners() const { return listeners_; }
-  // For tests; null after Stop.
+  // For tests; null after Stop and without a store.
   Publisher* publisher() { return publisher_.get(); }
 
   DaemonStatus Status() const override;
@@ -82,10 +90,14 @@ class Daemon : public DaemonControl {
   absl::Status BindSockets(const Config& config,
                            std::vector<std::vector<SocketPair>>* for_workers);
   absl::Status OpenStore(const Config& config);
+  // Without a store there is nothing in the lists but what files hold.
+  void PublishEmptyStore();
   absl::Status StartWorkers(const Config& config,
                             std::vector<std::vector<SocketPair>> for_workers);
   // A new view of the store, or null for the last one with other zones.
   void PublishView(std::shared_ptr<const StoreView> view);
+  void PublishFiles(std::shared_ptr<const FileView> files);
+  void PublishSnapshot() RBLD_REQUIRES(publish_mutex_);
   absl::Status ApplyConfig(Config config);
 
   const DaemonOptions options_;
@@ -101,9 +113,11 @@ class Daemon : public DaemonControl {
   // are published in order.
   Mutex publish_mutex_;
   std::shared_ptr<const StoreView> view_ RBLD_GUARDED_BY(publish_mutex_);
+  std::shared_ptr<const FileView> files_ RBLD_GUARDED_BY(publish_mutex_);
   std::shared_ptr<const ZoneTable> zones_ RBLD_GUARDED_BY(publish_mutex_);
   // Of a reload that is under way: taken as soon as a view has what they need.
   std::shared_ptr<const ZoneTable> next_zones_ RBLD_GUARDED_BY(publish_mutex_);
+  std::shared_ptr<const FileView> next_files_ RBLD_GUARDED_BY(publish_mutex_);
 
   // One reload at a time.
   Mutex reload_mutex_;
@@ -116,7 +130,8 @@ class Daemon : public DaemonControl {
   // overwrite each other's files.
   Mutex dump_mutex_;
 
-  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<FileWatcher> watcher_;
+  std::unique_ptr<Publisher> publisher_;  // null: no store
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> http_;

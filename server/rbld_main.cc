@@ -3,6 +3,7 @@
 #include <gflags/gflags.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "server/daemon.h"
 #include "server/notify.h"
 #include "server/sockets.h"
+#include "server/stats_report.h"
 #include "zones/config.h"
 
 DEFINE_string(config, "/etc/rbld/rbld.toml", "the configuration file");
@@ -26,6 +28,16 @@ DEFINE_bool(check_config, false,
 DEFINE_string(listen, "",
               "addresses to answer on instead of the configuration's: "
               "\"127.0.0.1:5300,[::1]:5300\"");
+DEFINE_int32(config_fd, -1,
+             "read the configuration from this descriptor instead; --config is "
+             "then only its name in messages");
+DEFINE_string(chroot, "",
+              "make this the root directory once the sockets are open");
+DEFINE_string(workdir, "", "make this the working directory after that");
+DEFINE_string(stats_file, "",
+              "append counters to this file in rbldnsd's form; '+' before the "
+              "name: differences");
+DEFINE_int32(stats_every, 60, "how often, in seconds");
 DEFINE_int32(workers, 0, "how many workers, instead of the configuration's");
 
 namespace rbld {
@@ -77,9 +89,65 @@ bool ReadOverrides(DaemonOptions* options) {
   return true;
 }
 
+// The whole of a descriptor; empty when it cannot be read.
+std::string ReadAll(int fd) {
+  std::string text;
+  char buffer[4096];
+  ssize_t got;
+  while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  close(fd);
+  return text;
+}
+
+// What is written of the counters, and when.
+class Reporting {
+ public:
+  Reporting(const Daemon* daemon, const Clock* clock)
+      : daemon_(*daemon),
+        clock_(*clock),
+        report_(FLAGS_stats_file.substr(FLAGS_stats_file[0] == '+' ? 1 : 0),
+                FLAGS_stats_file[0] == '+'),
+        next_(clock->NowSeconds() + FLAGS_stats_every) {
+    report_.Reset(clock_.NowSeconds(), daemon_.SumStats());
+    Say(report_.Mark(clock_.NowSeconds()));
+  }
+  ~Reporting() { Say(report_.Mark(clock_.NowSeconds())); }
+
+  void WriteIfDue() {
+    if (FLAGS_stats_every <= 0 || clock_.NowSeconds() < next_) return;
+    next_ = clock_.NowSeconds() + FLAGS_stats_every;
+    Say(report_.Write(clock_.NowSeconds(), daemon_.SumStats()));
+  }
+
+  void LogNow(bool reset) {
+    const StatsTotals totals = daemon_.SumStats();
+    const int64_t now_seconds = clock_.NowSeconds();
+    for (const std::string& line : report_.LogLines(now_seconds, totals)) {
+      LogInfo(line);
+    }
+    if (!reset) return;
+    report_.Reset(now_seconds, totals);
+    Say(report_.Mark(now_seconds));
+  }
+
+ private:
+  static void Say(const absl::Status& status) {
+    if (!status.ok()) LogWarning(status.message());
+  }
+
+  const Daemon& daemon_;
+  const Clock& clock_;
+  StatsReport report_;
+  int64_t next_;
+};
+
 // Serves until SIGTERM or SIGINT. The signals are blocked in every thread and
 // taken here, so no handler ever interrupts anything.
-void ServeUntilToldToStop(Daemon* daemon, const sigset_t& signals) {
+void ServeUntilToldToStop(Daemon* daemon, const Clock& clock,
+                          const sigset_t& signals) {
+  Reporting reporting(daemon, &clock);
   constexpr timespec kWait = {0, kHousekeepingMs * 1'000'000L};
   while (true) {
     const int signal = sigtimedwait(&signals, nullptr, &kWait);
@@ -92,6 +160,10 @@ void ServeUntilToldToStop(Daemon* daemon, const sigset_t& signals) {
       // Reload logs how it went.
       daemon->Reload().IgnoreError();
     }
+    if (signal == SIGUSR1 || signal == SIGUSR2) {
+      reporting.LogNow(signal == SIGUSR2);
+    }
+    reporting.WriteIfDue();
     daemon->Housekeep();
   }
 }
@@ -108,6 +180,16 @@ int Main(int argc, char** argv) {
   SystemClock clock;
   DaemonOptions options;
   options.config_path = FLAGS_config;
+  if (FLAGS_config_fd >= 0) {
+    options.config_text = ReadAll(FLAGS_config_fd);
+    if (options.config_text.empty()) {
+      fprintf(stderr, "rbld: --config_fd %d: there is nothing to read\n",
+              FLAGS_config_fd);
+      return kExitUsage;
+    }
+  }
+  options.root_directory = FLAGS_chroot;
+  options.work_directory = FLAGS_workdir;
   options.clock = &clock;
   if (!ReadOverrides(&options)) return kExitUsage;
   if (FLAGS_check_config) return CheckConfig();
@@ -115,7 +197,7 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
     sigaddset(&signals, signal);
   }
   // Before any thread is made, so that all have the mask.
@@ -130,7 +212,7 @@ int Main(int argc, char** argv) {
   LogInfo(absl::StrCat("rbld ", kVersion, " answers on ",
                        absl::StrJoin((*daemon)->listeners(), ", ")));
   NotifyServiceManager("READY=1");
-  ServeUntilToldToStop(daemon->get(), signals);
+  ServeUntilToldToStop(daemon->get(), clock, signals);
   NotifyServiceManager("STOPPING=1");
   (*daemon)->Stop();
   LogInfo("stopped");

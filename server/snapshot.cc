@@ -171,25 +171,29 @@ void Snapshot::AddMetadata(ServedZone* served) const {
   const auto serial = view_->zone_serials.find(config.name);
   served->serial =
       serial != view_->zone_serials.end() ? serial->second : config.serial_base;
-  if (config.metadata_from_files) {
-    bool has_soa = false;
-    int64_t newest_mtime = 0;
-    for (const std::string& name : config.datasets) {
-      const auto found = files_->datasets.find(name);
-      if (found == files_->datasets.end() || !found->second->usable()) continue;
-      const FileDataset& data = *found->second->data;
-      newest_mtime = std::max(newest_mtime, data.newest_mtime);
-      if (!has_soa && data.specials.soa.has_value()) {
-        has_soa = true;
-        soa = *data.specials.soa;
-        if (soa.ttl_seconds == 0) soa.ttl_seconds = config.ttl_seconds;
-      }
-      if (ns == nullptr && data.specials.ns.has_value()) {
-        ns = &*data.specials.ns;
-      }
+  bool has_soa = false;
+  int64_t newest_mtime = 0;
+  for (const std::string& name : config.datasets) {
+    const auto found = files_->datasets.find(name);
+    if (found == files_->datasets.end() || !found->second->usable()) continue;
+    const FileDataset& data = *found->second->data;
+    newest_mtime = std::max(newest_mtime, data.newest_mtime);
+    if (!config.metadata_from_files) continue;
+    if (!has_soa && data.specials.soa.has_value()) {
+      has_soa = true;
+      soa = *data.specials.soa;
+      if (soa.ttl_seconds == 0) soa.ttl_seconds = config.ttl_seconds;
     }
+    if (ns == nullptr && data.specials.ns.has_value()) ns = &*data.specials.ns;
+  }
+  if (config.metadata_from_files) {
     served->serial =
         soa.serial != 0 ? soa.serial : static_cast<uint32_t>(newest_mtime);
+  } else {
+    // New files are new content; the configuration sees to it that both are
+    // times.
+    served->serial =
+        std::max(served->serial, static_cast<uint32_t>(newest_mtime));
   }
   const std::string rdata = SoaRdata(soa, served->serial);
   AppendRecord(kSoa, soa.ttl_seconds, rdata, &served->soa_block);

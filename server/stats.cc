@@ -17,6 +17,9 @@ constexpr CounterRow kCounterRows[] = {
      &WorkerCounters::udp_queries},
     {"tcp_queries", "Messages received over TCP.",
      &WorkerCounters::tcp_queries},
+    {"request_bytes", "Bytes of the messages that were looked at.",
+     &WorkerCounters::request_bytes},
+    {"reply_bytes", "Bytes of the replies.", &WorkerCounters::reply_bytes},
     {"truncated", "Replies that did not fit and said so with TC.",
      &WorkerCounters::truncated},
     {"udp_batches", "Batches of messages received over UDP.",
@@ -104,6 +107,8 @@ StatsTotals Stats::Sum() const {
       for (size_t kind = 0; kind < row.outcomes.size(); ++kind) {
         row.outcomes[kind] += worker->zone(slot).outcomes[kind].Get();
       }
+      row.request_bytes += worker->zone(slot).request_bytes.Get();
+      row.reply_bytes += worker->zone(slot).reply_bytes.Get();
     }
     totals.zones.push_back(std::move(row));
   }

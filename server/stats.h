@@ -41,6 +41,8 @@ struct alignas(kCacheLineBytes) WorkerCounters {
   Counter tcp_queries;
   // By AnswerKind.
   std::array<Counter, kAnswerKinds> outcomes;
+  Counter request_bytes;
+  Counter reply_bytes;
   Counter truncated;
   Counter udp_batches;      // recvmmsg calls that brought something
   Counter udp_send_drops;   // replies that the kernel did not take
@@ -55,6 +57,8 @@ struct alignas(kCacheLineBytes) WorkerCounters {
 // One worker's for one zone.
 struct alignas(kCacheLineBytes) ZoneSlotCounters {
   std::array<Counter, kAnswerKinds> outcomes;
+  Counter request_bytes;
+  Counter reply_bytes;
 };
 
 // Zones that had a slot of their own since the start; all further ones share
@@ -71,8 +75,14 @@ class WorkerStats {
     const size_t kind = static_cast<size_t>(outcome.kind);
     counters.outcomes[kind].Add();
     if (outcome.truncated) counters.truncated.Add();
+    counters.request_bytes.Add(outcome.request_bytes);
+    counters.reply_bytes.Add(outcome.reply_bytes);
     if (outcome.counter_slot >= 0) {
-      zones_[static_cast<size_t>(outcome.counter_slot)].outcomes[kind].Add();
+      ZoneSlotCounters& zone =
+          zones_[static_cast<size_t>(outcome.counter_slot)];
+      zone.outcomes[kind].Add();
+      zone.request_bytes.Add(outcome.request_bytes);
+      zone.reply_bytes.Add(outcome.reply_bytes);
     }
   }
 
@@ -97,6 +107,8 @@ struct StatsTotals {
   struct ZoneRow {
     std::string zone;
     std::array<uint64_t, kAnswerKinds> outcomes;
+    uint64_t request_bytes = 0;
+    uint64_t reply_bytes = 0;
   };
   std::vector<ZoneRow> zones;  // by name
 };

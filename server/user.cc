@@ -17,7 +17,9 @@ constexpr size_t kPasswordEntryBytes = 16 << 10;
 
 }  // namespace
 
-absl::StatusOr<User> FindUser(const std::string& name) {
+absl::StatusOr<User> FindUser(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
   std::vector<char> buffer(kPasswordEntryBytes);
   passwd entry;
   passwd* found = nullptr;
@@ -29,7 +31,34 @@ absl::StatusOr<User> FindUser(const std::string& name) {
         error != 0 ? absl::StrCat(" (", strerror(error), ")") : "",
         "; make one (`adduser --system --group ", name, "`) or name another"));
   }
-  return User{name, entry.pw_uid, entry.pw_gid};
+  User user{name, entry.pw_uid, entry.pw_gid};
+  if (colon == std::string::npos) return user;
+  const std::string group = text.substr(colon + 1);
+  struct group group_entry;
+  struct group* found_group = nullptr;
+  getgrnam_r(group.c_str(), &group_entry, buffer.data(), buffer.size(),
+             &found_group);
+  if (found_group == nullptr) {
+    return absl::NotFoundError(absl::StrCat(
+        "server.user: there is no group \"", group,
+        "\"; make one (`addgroup --system ", group, "`) or name another"));
+  }
+  user.gid = group_entry.gr_gid;
+  user.own_group = false;
+  return user;
+}
+
+absl::Status EnterDirectories(const std::string& root,
+                              const std::string& work) {
+  if (!root.empty() && (chroot(root.c_str()) != 0 || chdir("/") != 0)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        root, ": cannot become the root directory: ", strerror(errno)));
+  }
+  if (!work.empty() && chdir(work.c_str()) != 0) {
+    return absl::NotFoundError(absl::StrCat(
+        work, ": cannot become the working directory: ", strerror(errno)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BecomeUser(const User& user) {
@@ -40,8 +69,9 @@ absl::Status BecomeUser(const User& user) {
         ": only root can change its user; start rbld as root or as ", user.name,
         ", or leave server.user out"));
   }
-  if (initgroups(user.name.c_str(), user.gid) != 0 ||
-      setresgid(user.gid, user.gid, user.gid) != 0 ||
+  const int groups = user.own_group ? initgroups(user.name.c_str(), user.gid)
+                                    : setgroups(1, &user.gid);
+  if (groups != 0 || setresgid(user.gid, user.gid, user.gid) != 0 ||
       setresuid(user.uid, user.uid, user.uid) != 0) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot become user ", user.name, ": ", strerror(errno)));

@@ -15,10 +15,15 @@ struct User {
   std::string name;
   uid_t uid = 0;
   gid_t gid = 0;
+  bool own_group = true;  // the user's own, so that its other groups come too
 };
 
-// NotFound names the user and the cure.
+// "USER" or "USER:GROUP". NotFound names the user or the group and the cure.
 absl::StatusOr<User> FindUser(const std::string& name);
+
+// Changes the root directory (root only) and then the working directory; an
+// empty one is left as it is. Errors name the directory.
+absl::Status EnterDirectories(const std::string& root, const std::string& work);
 
 // Becomes `user` for good, with that user's groups. Ok at once when we are that
 // user already; PermissionDenied when we are neither that user nor root. To be

@@ -187,12 +187,13 @@ absl::Status FinishZoneBasics(const Config& config, ZoneDraft* draft) {
     if (kind == "ipv4" || kind == "mixed") zone.has_ipv4 = true;
     if (kind == "ipv6" || kind == "mixed") zone.has_ipv6 = true;
     if (kind == "names") zone.has_names = true;
+    if (kind == "files") zone.kind_from_files = true;
     if (kind != "ipv4" && kind != "ipv6" && kind != "mixed" &&
-        kind != "names") {
+        kind != "names" && kind != "files") {
       return node.Error(absl::StrCat(
           "\"", kind,
-          "\" is no kind; use \"ipv4\", \"ipv6\", \"names\" or \"mixed\" "
-          "(IPv4 and IPv6)"));
+          "\" is no kind; use \"ipv4\", \"ipv6\", \"names\", \"mixed\" "
+          "(IPv4 and IPv6) or \"files\""));
     }
   }
   for (const auto& [name, node] : draft->lists) {
@@ -210,11 +211,6 @@ absl::Status FinishZoneBasics(const Config& config, ZoneDraft* draft) {
       }
     }
     zone.lists.push_back(name);
-  }
-  if (zone.lists.empty() && zone.state == ZoneState::kServing) {
-    return draft->node.Error(
-        "publishes no list; name at least one in `lists`, or set state = "
-        "\"retired\"");
   }
   return absl::OkStatus();
 }
@@ -243,12 +239,15 @@ absl::Status FinishZoneRecords(ZoneDraft* draft) {
     }
     zone.ns_wire.push_back(*std::move(wire));
   }
-  if (zone.ns_wire.empty()) {
+  if (zone.ns_wire.empty() && zone.metadata_from_files) {
+    // Whoever serves the zone from files may say it there.
+    zone.soa_mname_wire = zone.wire_name;
+  } else if (zone.ns_wire.empty()) {
     return draft->node.Error(
         "`ns` names no name server; a zone has one at "
         "least (RFC 1034 §4.2.2)");
   }
-  zone.soa_mname_wire = zone.ns_wire.front();
+  if (!zone.ns_wire.empty()) zone.soa_mname_wire = zone.ns_wire.front();
   if (draft->mname_node.present()) {
     absl::StatusOr<std::string> wire =
         ReadHostName(draft->mname, draft->mname_node);
@@ -299,6 +298,136 @@ absl::Status FinishZone(const TomlNode& node, Config* config,
                                     " (RFC 5782); it is always listed");
   }
   config->zones.push_back(std::move(zone));
+  return absl::OkStatus();
+}
+
+// The lists or zones that a dataset names.
+absl::Status FinishDatasetUsers(const Config& config, DatasetDraft* draft) {
+  DatasetConfig& dataset = draft->dataset;
+  const bool holds_listings = HoldsListings(dataset.spec.type);
+  const PlacedTexts& wrong = holds_listings ? draft->zones : draft->lists;
+  if (!wrong.empty()) {
+    return wrong.front().second.Error(
+        absl::StrCat("a dataset of type ", draft->type, " is for ",
+                     holds_listings ? "`lists`, not for `zones`"
+                                    : "`zones`, not for `lists`"));
+  }
+  for (const auto& [name, node] : draft->lists) {
+    bool known = false;
+    for (const ListConfig& list : config.lists) known |= list.name == name;
+    if (!known) {
+      return node.Error(absl::StrCat("there is no list \"", name,
+                                     "\"; add a [[list]] of that name, or "
+                                     "correct this one"));
+    }
+    dataset.lists.push_back(name);
+  }
+  for (const auto& [name, node] : draft->zones) {
+    bool known = name == "*" && dataset.spec.type == DatasetType::kAcl;
+    for (const ZoneConfig& zone : config.zones) known |= zone.name == name;
+    if (!known) {
+      return node.Error(
+          absl::StrCat("there is no zone \"", name,
+                       "\"; add a [[zone]] of that name, or correct this "
+                       "one"));
+    }
+    dataset.zones.push_back(name);
+  }
+  if (dataset.lists.empty() && dataset.zones.empty()) {
+    return draft->node.Error(
+        absl::StrCat("a dataset of type ", draft->type, " must name its `",
+                     holds_listings ? "lists" : "zones", "`"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishDataset(const TomlNode& node, Config* config) {
+  DatasetDraft draft;
+  draft.node = node;
+  if (const absl::Status s = ReadTable(node, DatasetSettings(), &draft);
+      !s.ok()) {
+    return s;
+  }
+  DatasetConfig& dataset = draft.dataset;
+  const absl::StatusOr<DatasetType> type = ParseDatasetType(draft.type);
+  if (!type.ok()) return draft.type_node.Error(type.status().message());
+  dataset.spec.type = *type;
+  for (const DatasetConfig& other : config->datasets) {
+    if (other.spec.name == dataset.spec.name) {
+      return draft.name_node.Error(
+          absl::StrCat("there is a dataset \"", dataset.spec.name,
+                       "\" already; give this one another name"));
+    }
+  }
+  for (const auto& [text, file_node] : draft.files) {
+    std::string path;
+    if (const absl::Status s = file_node.ReadPath(&path); !s.ok()) return s;
+    dataset.spec.files.push_back(std::move(path));
+  }
+  if (dataset.spec.files.empty()) return draft.node.Error("`files` is empty");
+  if (const absl::Status s = FinishDatasetUsers(*config, &draft); !s.ok()) {
+    return s;
+  }
+  for (ZoneConfig& zone : config->zones) {
+    bool used = false;
+    for (const std::string& list : dataset.lists) {
+      for (const std::string& published : zone.lists) used |= published == list;
+    }
+    for (const std::string& name : dataset.zones) {
+      used |= name == zone.name || name == "*";
+    }
+    if (!used) continue;
+    zone.datasets.push_back(dataset.spec.name);
+    // Records of generic data are rendered once, for all zones.
+    if (dataset.spec.ttl.default_seconds == 0) {
+      dataset.spec.ttl.default_seconds = zone.ttl_seconds;
+    }
+  }
+  config->datasets.push_back(std::move(dataset));
+  return absl::OkStatus();
+}
+
+// What can be said of a zone once its datasets are known.
+absl::Status CheckZoneSources(const TomlNode& node, const ZoneConfig& zone) {
+  if (zone.state == ZoneState::kRetired) return absl::OkStatus();
+  if (zone.lists.empty() && zone.datasets.empty()) {
+    return node.Error(
+        "publishes no list; name at least one in `lists`, or set state = "
+        "\"retired\"");
+  }
+  if (!zone.datasets.empty() && !zone.metadata_from_files &&
+      !zone.unix_time_serial) {
+    return node.Error(absl::StrCat(
+        "has data of watched files (dataset ", zone.datasets.front(),
+        "), so that its serial must be a time: set serial = \"unixtime\", or "
+        "metadata = \"files\""));
+  }
+  if (zone.kind_from_files && zone.datasets.empty()) {
+    return node.Error(
+        "is of the kind \"files\", but has no dataset; name what is asked "
+        "for in `kind`");
+  }
+  return absl::OkStatus();
+}
+
+// What hangs on there being a store.
+absl::Status FinishFiles(const FileDraft& draft, Config* config) {
+  if (config->files_scratch_directory.empty()) {
+    config->files_scratch_directory =
+        config->store_directory.empty() ? "/tmp" : config->store_directory;
+  }
+  if (!config->store_directory.empty()) return absl::OkStatus();
+  for (const auto& [key, node] : draft.control.sockets) {
+    std::string path;
+    if (node.ReadPath(&path).ok() && !path.empty()) {
+      return node.Error(
+          "needs a store to act on; add [store] with its directory, or leave "
+          "the sockets out");
+    }
+  }
+  if (!draft.dumps.empty()) {
+    return draft.dumps.front().Error("needs a store; add [store]");
+  }
   return absl::OkStatus();
 }
 
@@ -369,6 +498,16 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
     status = FinishZone(node, &config, &zone_lines);
     if (!status.ok()) return status;
   }
+  for (const TomlNode& node : draft.datasets) {
+    status = FinishDataset(node, &config);
+    if (!status.ok()) return status;
+  }
+  for (size_t i = 0; i < config.zones.size(); ++i) {
+    status = CheckZoneSources(draft.zones[i], config.zones[i]);
+    if (!status.ok()) return status;
+  }
+  status = FinishFiles(draft, &config);
+  if (!status.ok()) return status;
   for (const TomlNode& node : draft.dumps) {
     status = FinishDump(node, &config);
     if (!status.ok()) return status;

@@ -71,6 +71,13 @@ std::string ConfigReference() {
               "test entries of its kind.",
               ZoneSettings(), &out);
   AppendTable("[[zone]] soa", "The keys of `soa`.", SoaSettings(), &out);
+  AppendTable("[files]", "How data files are watched.", FilesSettings(), &out);
+  AppendTable("[[dataset]]",
+              "One for each set of data files in rbldnsd's formats. They are "
+              "served as they are, beside what the store holds of the same "
+              "lists; a version that cannot be loaded leaves the last good one "
+              "in place.",
+              DatasetSettings(), &out);
   AppendTable("[[dump]]", "One for each folder of files that mirrors pull.",
               DumpSettings(), &out);
   out.pop_back();
@@ -90,6 +97,13 @@ std::string ConfigOfDefaults() {
                   "[[zone]]\nname = \"relays.example.org\"\nlists = "
                   "[\"relays\"]\nns = [\"ns1.example.org\"]\n");
   AppendDefaults(ZoneSettings(), &out);
+  // No zone publishes it: a dataset makes a zone's answers other ones.
+  absl::StrAppend(&out, "[[list]]\nname = \"watched\"\n[files]\n");
+  AppendDefaults(FilesSettings(), &out);
+  absl::StrAppend(&out,
+                  "[[dataset]]\nname = \"feed\"\ntype = \"ip4set\"\nfiles = "
+                  "[\"feed\"]\nlists = [\"watched\"]\n");
+  AppendDefaults(DatasetSettings(), &out);
   absl::StrAppend(&out,
                   "[[dump]]\nzone = \"relays.example.org\"\ndirectory = "
                   "\"dump\"\nformats = [\"jsonl\"]\n");

@@ -115,11 +115,100 @@ absl::Status Serial(const TomlNode& node, ZoneDraft* out) {
   return absl::OkStatus();
 }
 
+absl::Status Metadata(const TomlNode& node, ZoneDraft* out) {
+  std::string text;
+  if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
+  if (text != "config" && text != "files") {
+    return node.Error(absl::StrCat(
+        "\"", text, "\" is no source; use \"config\" or \"files\""));
+  }
+  out->zone.metadata_from_files = text == "files";
+  return absl::OkStatus();
+}
+
+template <auto kField>
+absl::Status DatasetTtl(const TomlNode& node, DatasetDraft* out) {
+  return node.ReadSeconds(&(out->dataset.spec.ttl.*kField), 0, kMaxSeconds);
+}
+
+template <auto kField>
+absl::Status DatasetBool(const TomlNode& node, DatasetDraft* out) {
+  return node.ReadBool(&(out->dataset.spec.*kField));
+}
+
 }  // namespace
+
+const std::vector<Setting<FileDraft>>& FilesSettings() {
+  static const auto* const settings = new std::vector<Setting<FileDraft>>{
+      {{"check", "duration", "\"1m\"", false,
+        "how often files are looked at for changes; 0: only at a reload"},
+       Seconds<&Config::files_check_seconds, 0, 366 * 86400>},
+      {{"scratch_directory", "path", "", false,
+        "where big files are sorted; by default the store's folder, or /tmp"},
+       Path<&Config::files_scratch_directory>},
+      {{"may_fail_at_start", "boolean", "false", false,
+        "start though a dataset cannot be loaded; its zones answer SERVFAIL "
+        "until it can"},
+       [](const TomlNode& node, FileDraft* out) {
+         return node.ReadBool(&out->config.files_may_fail_at_start);
+       }},
+  };
+  return *settings;
+}
+
+const std::vector<Setting<DatasetDraft>>& DatasetSettings() {
+  static const auto* const settings = new std::vector<Setting<DatasetDraft>>{
+      {{"name", "string", "", true, "for messages; each its own"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         out->name_node = node;
+         return node.ReadString(&out->dataset.spec.name);
+       }},
+      {{"type", "string", "", true,
+        "rbldnsd's: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, dnhash, "
+        "generic, combined or acl"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         out->type_node = node;
+         return node.ReadString(&out->type);
+       }},
+      {{"files", "array of paths", "", true,
+        "read one after another as if they were one; plain, gzip or zstd"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         return node.ReadStrings(&out->files);
+       }},
+      {{"lists", "array of strings", "[]", false,
+        "of listings: the lists that they are part of"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         return node.ReadStrings(&out->lists);
+       }},
+      {{"zones", "array of strings", "[]", false,
+        "of the types generic, combined and acl: the zones that they are for; "
+        "\"*\" for every zone (acl only)"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         return node.ReadStrings(&out->zones);
+       }},
+      {{"ttl", "duration", "0", false,
+        "the TTL of what the files give none; 0: the zone's"},
+       DatasetTtl<&TtlLimits::default_seconds>},
+      {{"min_ttl", "duration", "0", false,
+        "the least TTL that the files may give; 0: any"},
+       DatasetTtl<&TtlLimits::min_seconds>},
+      {{"max_ttl", "duration", "0", false,
+        "the greatest TTL that the files may give; 0: any"},
+       DatasetTtl<&TtlLimits::max_seconds>},
+      {{"host_bits", "boolean", "false", false,
+        "take 1.2.3.4/24 as 1.2.3.0/24 (rbldnsd's -e)"},
+       DatasetBool<&FileDatasetSpec::host_bits>},
+      {{"decompress", "boolean", "true", false,
+        "read gzip and zstd files (rbldnsd's -C says no)"},
+       DatasetBool<&FileDatasetSpec::decompress>},
+  };
+  return *settings;
+}
 
 const std::vector<Setting<FileDraft>>& FileSettings() {
   static const auto* const settings = new std::vector<Setting<FileDraft>>{
-      {{"store", "table", "", true, "where the data is kept"},
+      {{"store", "table", "", false,
+        "where the data is kept; without it only watched files are served"},
        [](const TomlNode& node, FileDraft* out) {
          return ReadTable(node, StoreSettings(), out);
        }},
@@ -139,6 +228,16 @@ const std::vector<Setting<FileDraft>>& FileSettings() {
         "a DNS zone that publishes lists"},
        [](const TomlNode& node, FileDraft* out) {
          return node.ReadArray(&out->zones);
+       }},
+      {{"files", "table", "", false, "how data files are watched"},
+       [](const TomlNode& node, FileDraft* out) {
+         return ReadTable(node, FilesSettings(), out);
+       }},
+      {{"dataset", "array of tables", "", false,
+        "data files of rbldnsd's formats that are watched and served as they "
+        "are"},
+       [](const TomlNode& node, FileDraft* out) {
+         return node.ReadArray(&out->datasets);
        }},
       {{"dump", "array of tables", "", false, "files for mirrors"},
        [](const TomlNode& node, FileDraft* out) {
@@ -300,16 +399,16 @@ const std::vector<Setting<ZoneDraft>>& ZoneSettings() {
          return node.ReadString(&out->zone.name);
        }},
       {{"kind", "string or array of strings", "\"mixed\"", false,
-        "what is asked for: \"ipv4\", \"ipv6\", \"names\", or \"mixed\" "
-        "(IPv4 and IPv6)"},
+        "what is asked for: \"ipv4\", \"ipv6\", \"names\", \"mixed\" "
+        "(IPv4 and IPv6), or \"files\": what its datasets are of"},
        [](const TomlNode& node, ZoneDraft* out) {
          const absl::Status s = node.ReadStrings(&out->kinds);
          if (s.ok() && out->kinds.empty()) return node.Error("names no kind");
          return s;
        }},
       {{"lists", "array of strings", "[]", false,
-        "the lists that it publishes, united; a zone that serves has one at "
-        "least"},
+        "the lists that it publishes, united; a zone that serves has one, or a "
+        "dataset, at least"},
        [](const TomlNode& node, ZoneDraft* out) {
          return node.ReadStrings(&out->lists);
        }},
@@ -328,12 +427,28 @@ const std::vector<Setting<ZoneDraft>>& ZoneSettings() {
        [](const TomlNode& node, ZoneDraft* out) {
          return ReadTable(node, SoaSettings(), out);
        }},
-      {{"ns", "array of strings", "", true, "the zone's name servers"},
+      {{"ns", "array of strings", "", false,
+        "the zone's name servers; one at least, unless metadata = \"files\""},
        [](const TomlNode& node, ZoneDraft* out) {
          return node.ReadStrings(&out->ns);
        }},
       {{"ns_ttl", "duration", "\"1d\"", false, "the TTL of the NS records"},
        ZoneSeconds<&ZoneConfig::ns_ttl_seconds, 0, kMaxSeconds>},
+      {{"metadata", "string", "\"config\"", false,
+        "where SOA and NS come from: \"config\", or \"files\": the first $SOA "
+        "and $NS of its datasets, and what stands here where they have none"},
+       Metadata},
+      {{"ns_in_answers", "boolean", "false", false,
+        "the NS records in the authority section of every positive answer"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         return node.ReadBool(&out->zone.ns_in_answers);
+       }},
+      {{"ipv4_in_ipv6", "boolean", "false", false,
+        "find an IPv4 address also under its mapped (::ffff:0:0/96) and its "
+        "6to4 (2002::/16) address"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         return node.ReadBool(&out->zone.ipv4_in_ipv6);
+       }},
       {{"records", "array of strings", "[]", false,
         "static records: OWNER TTL TYPE DATA, the owner relative to the zone, "
         "`@` for the zone itself"},

@@ -49,6 +49,17 @@ struct ZoneDraft {
   TomlNode test_reason_node;
 };
 
+struct DatasetDraft {
+  TomlNode node;
+  DatasetConfig dataset;
+  TomlNode name_node;
+  PlacedTexts files;
+  PlacedTexts lists;
+  PlacedTexts zones;
+  std::string type;
+  TomlNode type_node;
+};
+
 struct DumpDraft {
   DumpConfig dump;
   TomlNode zone_node;
@@ -63,6 +74,7 @@ struct FileDraft {
   ControlDraft control;
   std::vector<TomlNode> lists;
   std::vector<TomlNode> zones;
+  std::vector<TomlNode> datasets;
   std::vector<TomlNode> dumps;
 };
 
@@ -74,6 +86,8 @@ const std::vector<Setting<ListDraft>>& ListSettings();
 const std::vector<Setting<Value>>& ValueSettings();
 const std::vector<Setting<ZoneDraft>>& ZoneSettings();
 const std::vector<Setting<ZoneDraft>>& SoaSettings();
+const std::vector<Setting<FileDraft>>& FilesSettings();
+const std::vector<Setting<DatasetDraft>>& DatasetSettings();
 const std::vector<Setting<DumpDraft>>& DumpSettings();
 
 }  // namespace rbld

@@ -22,6 +22,11 @@ std::string Fingerprint(const ZoneConfig& zone) {
   add_number("ipv6", zone.has_ipv6);
   add_number("names", zone.has_names);
   add_number("retired", zone.state == ZoneState::kRetired);
+  add_number("kind_from_files", zone.kind_from_files);
+  add_number("ipv4_in_ipv6", zone.ipv4_in_ipv6);
+  add_number("metadata_from_files", zone.metadata_from_files);
+  add_number("ns_in_answers", zone.ns_in_answers);
+  for (const std::string& dataset : zone.datasets) add("dataset", dataset);
   for (const std::string& list : zone.lists) add("list", list);
   add_number("ttl", zone.ttl_seconds);
   add_number("negative_ttl", zone.negative_ttl_seconds);

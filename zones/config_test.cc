@@ -262,7 +262,7 @@ TEST(Config, NamesAMissingKey) {
             "/etc/rbld.toml:3:1: server.listen: is missing; it must be given "
             "(addresses with ports, such as \"192.0.2.1:53\" and "
             "\"[2001:db8::1]:53\"; port 53 may be left out; UDP and TCP)");
-  EXPECT_NE(ErrorOf("").find("store: is missing"), std::string::npos);
+  EXPECT_NE(ErrorOf("").find("server: is missing"), std::string::npos);
 }
 
 TEST(Config, RejectsBadListenAddresses) {

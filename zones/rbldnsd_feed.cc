@@ -85,9 +85,8 @@ class ImportSink : public EntrySink {
       if (!numbers_[i].has_value()) continue;
       const absl::Status status = CheckValues(sets[i]);
       if (!status.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("with the file's templates filled in, ",
-                         status.message()));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "with the file's templates filled in, ", status.message()));
       }
       import_->DefineValues(*numbers_[i], sets[i]);
     }

@@ -192,7 +192,8 @@ TEST(Dnset, TakesNamesInEveryScope) {
   EXPECT_EQ(Why("8.8.8.8", FeedFormat::kDnset),
             "1: \"8.8.8.8\" reads as an address, not as a name; put addresses "
             "into an ip4set or ip6trie file");
-  EXPECT_NE(Why("a..b", FeedFormat::kDnset), "taken");
+  EXPECT_EQ(Entries("a..b.example\n", FeedFormat::kDnset),
+            Strings{"a.b.example 127.0.0.2"});
 }
 
 TEST(RbldnsdSpecials, ExpandVariablesAndTheBaseTemplate) {

@@ -32,6 +32,8 @@ struct TtlLimits {
 
   // 0 stands for "not said".
   uint32_t Apply(uint32_t ttl_seconds) const;
+
+  friend bool operator==(const TtlLimits&, const TtlLimits&) = default;
 };
 
 // What a dataset's lines may refer to from everywhere; a combined file's

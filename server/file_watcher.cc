@@ -1,0 +1,217 @@
+#include "server/file_watcher.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/log.h"
+
+namespace rbld {
+namespace {
+
+// How many of the lines that were left out are logged.
+constexpr size_t kLoggedLines = 5;
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+double LeftOutPercent(const FileDataset& data) {
+  const uint64_t all = data.entries + data.left_out_count;
+  return all == 0 ? 0
+                  : 100.0 * static_cast<double>(data.left_out_count) /
+                        static_cast<double>(all);
+}
+
+void LogLoaded(const FileDatasetSpec& spec, const FileDataset& data) {
+  for (size_t i = 0; i < data.left_out.size() && i < kLoggedLines; ++i) {
+    LogWarning(absl::StrCat(data.left_out[i].ToString(),
+                            "; the line is left "
+                            "out"));
+  }
+  if (data.left_out_count > kLoggedLines) {
+    LogWarning(absl::StrCat("dataset ", spec.name, ": ",
+                            data.left_out_count - kLoggedLines,
+                            " more lines left out"));
+  }
+  LogInfo(absl::StrCat("dataset ", spec.name, ": ", data.entries,
+                       " entries loaded from ",
+                       absl::StrJoin(spec.files, ", ")));
+}
+
+}  // namespace
+
+FileWatcher::FileWatcher(
+    const Clock* clock,
+    std::function<void(std::shared_ptr<const FileView>)> on_change)
+    : clock_(*clock),
+      on_change_(std::move(on_change)),
+      name_seed_(RandomSeed()) {}
+
+FileWatcher::~FileWatcher() { Stop(); }
+
+std::vector<FileWatcher::Version> FileWatcher::VersionsOf(
+    const FileDatasetSpec& spec) {
+  std::vector<Version> versions;
+  for (const std::string& path : spec.files) {
+    Version version;
+    struct stat found;
+    if (stat(path.c_str(), &found) == 0) {
+      version.mtime_ns =
+          int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec;
+      version.bytes = found.st_size;
+      version.inode = found.st_ino;
+    }
+    versions.push_back(version);
+  }
+  return versions;
+}
+
+absl::Status FileWatcher::Load(Watched* watched, bool is_reload) {
+  // Before it is read: what is written meanwhile makes another version.
+  watched->versions = VersionsOf(watched->spec);
+  const ServedDataset* const old = watched->served.get();
+  const bool has_good = old != nullptr && old->data != nullptr;
+  FileDatasetLoadOptions options;
+  options.now_seconds = clock_.NowSeconds();
+  options.name_seed = name_seed_;
+  options.scratch_directory = scratch_directory_;
+  options.cut_off_is_error = is_reload && has_good;
+  absl::StatusOr<std::shared_ptr<const FileDataset>> loaded =
+      LoadFileDataset(watched->spec, options);
+  if (loaded.ok() && is_reload && has_good &&
+      LeftOutPercent(**loaded) > kMaxLeftOutPercent &&
+      LeftOutPercent(**loaded) > LeftOutPercent(*old->data)) {
+    loaded = absl::FailedPreconditionError(absl::StrCat(
+        (*loaded)->left_out.front().ToString(), "; and ",
+        (*loaded)->left_out_count - 1, " more lines of ", (*loaded)->lines,
+        " are as bad, so that the file seems broken"));
+  }
+  if (!loaded.ok()) {
+    const std::string error(loaded.status().message());
+    // A file that stays broken is said once.
+    if (error != watched->last_error) {
+      LogError(absl::StrCat("dataset ", watched->spec.name, ": ", error,
+                            has_good ? "; the last good data serves on" : ""));
+    }
+    watched->last_error = error;
+    return absl::Status(
+        loaded.status().code(),
+        absl::StrCat("dataset ", watched->spec.name, ": ", error));
+  }
+  watched->last_error.clear();
+  LogLoaded(watched->spec, **loaded);
+  watched->served =
+      MakeServedDataset(*std::move(loaded), watched->spec.ttl.default_seconds);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const FileView>> FileWatcher::Configure(
+    const Config& config) {
+  MutexLock load_lock(&load_mutex_);
+  scratch_directory_ = config.files_scratch_directory;
+  std::map<std::string, Watched> watched;
+  for (const DatasetConfig& dataset : config.datasets) {
+    const auto known = watched_.find(dataset.spec.name);
+    if (known != watched_.end() && known->second.spec == dataset.spec) {
+      watched[dataset.spec.name] = known->second;
+      continue;
+    }
+    Watched fresh;
+    fresh.spec = dataset.spec;
+    const absl::Status status = Load(&fresh, /*is_reload=*/false);
+    if (!status.ok() && !config.files_may_fail_at_start) return status;
+    if (fresh.served == nullptr) {
+      fresh.served = std::make_shared<ServedDataset>();
+    }
+    watched[dataset.spec.name] = std::move(fresh);
+  }
+  watched_ = std::move(watched);
+  MutexLock lock(&mutex_);
+  check_seconds_ = config.files_check_seconds;
+  wake_.NotifyAll();
+  return View();
+}
+
+std::shared_ptr<const FileView> FileWatcher::View() const {
+  auto view = std::make_shared<FileView>();
+  for (const auto& [name, watched] : watched_) {
+    view->datasets[name] = watched.served;
+  }
+  return view;
+}
+
+absl::Status FileWatcher::CheckAll() {
+  absl::Status first;
+  bool changed = false;
+  const int64_t now_seconds = clock_.NowSeconds();
+  for (auto& [name, watched] : watched_) {
+    // What could not be loaded is tried again: the cause may be elsewhere.
+    if (VersionsOf(watched.spec) != watched.versions ||
+        !watched.last_error.empty()) {
+      const auto old = watched.served;
+      const absl::Status status = Load(&watched, /*is_reload=*/true);
+      first.Update(status);
+      changed |= watched.served != old;
+    }
+    const ServedDataset& served = *watched.served;
+    if (served.data == nullptr || served.expired) continue;
+    const int64_t expires = served.data->specials.expires;
+    if (expires != 0 && expires <= now_seconds) {
+      LogError(absl::StrCat("dataset ", name,
+                            ": the data expired ($TIMESTAMP); its zones "
+                            "answer SERVFAIL until new data comes"));
+      auto expired = std::make_shared<ServedDataset>(served);
+      expired->expired = true;
+      watched.served = std::move(expired);
+      changed = true;
+    }
+  }
+  if (changed) on_change_(View());
+  return first;
+}
+
+absl::Status FileWatcher::CheckNow() {
+  MutexLock load_lock(&load_mutex_);
+  return CheckAll();
+}
+
+void FileWatcher::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void FileWatcher::Loop() {
+  while (true) {
+    {
+      MutexLock lock(&mutex_);
+      if (stopping_) return;
+      if (check_seconds_ == 0) {
+        wake_.Wait(&mutex_);
+        continue;
+      }
+      const bool told = wake_.WaitFor(
+          &mutex_, std::chrono::milliseconds(check_seconds_ * 1000));
+      if (stopping_) return;
+      // Told that the interval is another one.
+      if (told) continue;
+    }
+    // Every error is in the log.
+    CheckNow().IgnoreError();
+  }
+}
+
+void FileWatcher::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace rbld

@@ -1,0 +1,99 @@
+// FileWatcher: loads the data files that the configuration names, looks at them
+// now and then, and loads those that changed. A version that cannot be loaded
+// leaves the last good one in place and is said in the log.
+//
+// Thread-safe. The loading is done by a thread of its own, so that nobody waits
+// for it.
+#ifndef RBLD_SERVER_FILE_WATCHER_H_
+#define RBLD_SERVER_FILE_WATCHER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "server/file_view.h"
+#include "zones/config.h"
+
+namespace rbld {
+
+// Of the lines of a new version, so many of a hundred may be left out, unless
+// the version before was as bad: more means that the file is broken.
+inline constexpr double kMaxLeftOutPercent = 10;
+
+class FileWatcher {
+ public:
+  // `on_change` gets each new view, on the thread that made it. `clock` is not
+  // owned.
+  FileWatcher(const Clock* clock,
+              std::function<void(std::shared_ptr<const FileView>)> on_change);
+  ~FileWatcher();
+  FileWatcher(const FileWatcher&) = delete;
+  FileWatcher& operator=(const FileWatcher&) = delete;
+
+  // Takes the configuration's datasets: loads those that are new or differ, and
+  // forgets those that are gone. Unless the configuration allows it, one that
+  // cannot be loaded at all is an error, and nothing is taken. The new view is
+  // returned and not given to `on_change`, so that it can be shown together
+  // with the zones that need it.
+  absl::StatusOr<std::shared_ptr<const FileView>> Configure(
+      const Config& config);
+
+  // Looks at the files from time to time, from now on.
+  void Start();
+  // Looks at them now, and returns when what changed is loaded. The error is
+  // the first that was met.
+  absl::Status CheckNow();
+  void Stop();
+
+ private:
+  // What tells one version of a file from another.
+  struct Version {
+    int64_t mtime_ns = 0;
+    int64_t bytes = -1;  // -1: not there
+    uint64_t inode = 0;
+
+    friend bool operator==(const Version&, const Version&) = default;
+  };
+  struct Watched {
+    FileDatasetSpec spec;
+    std::vector<Version> versions;  // when it was loaded, or that was tried
+    std::shared_ptr<const ServedDataset> served;
+    std::string last_error;
+  };
+
+  static std::vector<Version> VersionsOf(const FileDatasetSpec& spec);
+  // Loads `watched` and replaces what it serves; `is_reload`: there may be a
+  // good version already.
+  absl::Status Load(Watched* watched, bool is_reload)
+      RBLD_REQUIRES(load_mutex_);
+  absl::Status CheckAll() RBLD_REQUIRES(load_mutex_);
+  std::shared_ptr<const FileView> View() const RBLD_REQUIRES(load_mutex_);
+  void Loop();
+
+  const Clock& clock_;
+  const std::function<void(std::shared_ptr<const FileView>)> on_change_;
+  const uint64_t name_seed_;
+
+  // Held while files are loaded.
+  Mutex load_mutex_;
+  std::map<std::string, Watched> watched_ RBLD_GUARDED_BY(load_mutex_);
+  std::string scratch_directory_ RBLD_GUARDED_BY(load_mutex_);
+
+  Mutex mutex_;
+  CondVar wake_;
+  int64_t check_seconds_ RBLD_GUARDED_BY(mutex_) = 0;
+  bool stopping_ RBLD_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace rbld
+
+#endif  // RBLD_SERVER_FILE_WATCHER_H_
