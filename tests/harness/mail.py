@@ -158,6 +158,7 @@ server:
   do-not-query-localhost: no
   module-config: "iterator"
   qname-minimisation: yes
+  qname-minimisation-strict: %(strict)s
   # unbound answers for "test." itself unless told otherwise (RFC 6761).
   local-zone: "test." nodefault
   # Nothing that it is asked here leaves the machine.
@@ -176,16 +177,18 @@ class Unbound:
     """A resolver that gets `zone` from 127.0.0.1:upstream_port.
 
     kind "forward": it forwards; "stub": it asks as it asks any authority, with
-    minimised names (RFC 9156).
+    minimised names (RFC 9156); `strict`: it takes an NXDOMAIN on the way for
+    what it says.
     """
 
     def __init__(self, scratch, zone, upstream_port, address="127.0.0.1",
-                 port=None, kind="forward"):
+                 port=None, kind="forward", strict=False):
         self.address = address
         self.port = port or daemon.free_port()
         self._config = scratch.write("unbound.conf", _UNBOUND_CONF % {
             "address": address, "port": self.port, "dir": scratch.path,
-            "zone": zone, "upstream": upstream_port, "kind": kind})
+            "zone": zone, "upstream": upstream_port, "kind": kind,
+            "strict": "yes" if strict else "no"})
         self._scratch = scratch
         self.program = None
 
