@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +16,10 @@
 
 namespace rbld {
 namespace {
+
+// How long, in milliseconds, a change of files waits for the workers to let go
+// of the old ones.
+constexpr int kReapTries = 200;
 
 // Keys that only a new start can change, by name, when they differ.
 std::vector<std::string> NeedRestart(const Config& old_config,
@@ -299,9 +305,16 @@ void Daemon::PublishView(std::shared_ptr<const StoreView> view) {
 }
 
 void Daemon::PublishFiles(std::shared_ptr<const FileView> files) {
-  MutexLock lock(&publish_mutex_);
-  files_ = std::move(files);
-  PublishSnapshot();
+  {
+    MutexLock lock(&publish_mutex_);
+    files_ = std::move(files);
+    PublishSnapshot();
+  }
+  // The old data goes as soon as no worker reads it, so that old and new are
+  // not both in memory for longer than that.
+  for (int i = 0; i < kReapTries && snapshots_.Reap() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 void Daemon::PublishSnapshot() {

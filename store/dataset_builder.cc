@@ -190,7 +190,13 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
   ListIndex index;
   ValueUnions unions(table);
   {
-    Ipv4IndexBuilder builder;
+    // A big index is mapped from a file: it is built while the one that it
+    // replaces still serves, and the two need not both be in memory.
+    const bool big = ipv4_.count() >= SpillSorter<Ipv4Entry>::kRunRecords &&
+                     !options_.scratch_directory.empty();
+    Ipv4IndexBuilder builder(
+        big ? UnlinkedFile::Create(options_.scratch_directory)
+            : UnlinkedFile());
     const auto emit = [&builder](uint32_t first, uint32_t last,
                                  ValueSetId values) {
       builder.Add(first, last, values);
@@ -205,6 +211,7 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
     if (!status.ok()) return status;
     resolution.Finish(emit);
     index.ipv4 = builder.Build();
+    if (!builder.status().ok()) return builder.status();
   }
   {
     Ipv6IndexBuilder builder;

@@ -28,6 +28,17 @@ PageRegion::PageRegion(size_t bytes) : size_(bytes) {
   if (bytes >= kHugePageMinBytes) madvise(pages, bytes, MADV_HUGEPAGE);
 }
 
+PageRegion PageRegion::MapFile(int fd, size_t bytes) {
+  PageRegion region;
+  void* pages = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  RBLD_CHECK(pages != MAP_FAILED, "out of memory for the lookup index");
+  // Lookups are at random.
+  madvise(pages, bytes, MADV_RANDOM);
+  region.data_ = static_cast<char*>(pages);
+  region.size_ = bytes;
+  return region;
+}
+
 PageRegion::~PageRegion() {
   if (data_ != nullptr) munmap(data_, size_);
 }

@@ -21,6 +21,9 @@ class PageRegion {
  public:
   PageRegion() = default;
   explicit PageRegion(size_t bytes);
+  // The first `bytes` of a file, which may be read only. Its pages are the
+  // kernel's: they come when they are read, and can be given up again.
+  static PageRegion MapFile(int fd, size_t bytes);
   ~PageRegion();
   PageRegion(PageRegion&& other) noexcept;
   PageRegion& operator=(PageRegion&& other) noexcept;

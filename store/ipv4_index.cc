@@ -24,6 +24,13 @@ struct BaseHeader {
 };
 static_assert(sizeof(BaseHeader) == 64);
 
+// Known before the data is, so that it can be written as it comes.
+constexpr uint64_t kDataOffset =
+    sizeof(BaseHeader) + 65536 / 8 + 65536 * sizeof(Ipv4BlockHead);
+
+// How much is gathered before it is written to a file.
+constexpr size_t kFileWriteBytes = size_t{256} << 10;
+
 // Joins runs that touch and have the same values, and passes them on.
 class RunJoiner {
  public:
@@ -272,13 +279,30 @@ void Ipv4IndexBuilder::FlushBlock() {
   encoded_.clear();
   Ipv4BlockHead head = EncodeIpv4Block(pieces_, &encoded_);
   if (head.kind() != Ipv4BlockHead::kWhole) {
-    RBLD_CHECK(data_.size() / 4 <= UINT32_MAX, "the index is full");
-    head.place = static_cast<uint32_t>(data_.size() / 4);
-    data_.Append(encoded_.data(), encoded_.size());
+    RBLD_CHECK(data_bytes_ / 4 <= UINT32_MAX, "the index is full");
+    head.place = static_cast<uint32_t>(data_bytes_ / 4);
+    AppendData(encoded_);
   }
   top_[slot_] = head;
   nonempty_[slot_ / 64] |= uint64_t{1} << (slot_ % 64);
   pieces_.clear();
+}
+
+void Ipv4IndexBuilder::AppendData(const std::vector<char>& data) {
+  data_bytes_ += data.size();
+  if (!file_.ok()) {
+    data_.Append(data.data(), data.size());
+    return;
+  }
+  unwritten_.insert(unwritten_.end(), data.begin(), data.end());
+  if (unwritten_.size() >= kFileWriteBytes) FlushToFile();
+}
+
+void Ipv4IndexBuilder::FlushToFile() {
+  if (!status_.ok()) return;
+  status_ = file_.WriteAt(kDataOffset + data_bytes_ - unwritten_.size(),
+                          unwritten_.data(), unwritten_.size());
+  unwritten_.clear();
 }
 
 std::shared_ptr<const Ipv4Index> Ipv4IndexBuilder::Build() {
@@ -289,24 +313,41 @@ std::shared_ptr<const Ipv4Index> Ipv4IndexBuilder::Build() {
   BaseHeader header;
   header.bitmap_offset = sizeof(header);
   header.top_offset = header.bitmap_offset + sizeof(nonempty_);
-  header.data_offset =
-      header.top_offset + Ipv4Index::kBlocks * sizeof(Ipv4BlockHead);
-  header.table_offset = header.data_offset + data_.size();
+  header.data_offset = kDataOffset;
+  header.table_offset = header.data_offset + data_bytes_;
   header.table_entries = local_ids_.table().size();
-  header.total_bytes = header.table_offset +
-                       header.table_entries * sizeof(ValueSetId) +
-                       kIndexPadBytes;
-  auto base =
-      std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
-  char* bytes = base->data();
-  std::memcpy(bytes, &header, sizeof(header));
-  std::memcpy(bytes + header.bitmap_offset, nonempty_.data(),
-              sizeof(nonempty_));
-  std::memcpy(bytes + header.top_offset, top_.data(),
-              top_.size() * sizeof(Ipv4BlockHead));
-  data_.MoveTo(bytes + header.data_offset);
-  std::memcpy(bytes + header.table_offset, local_ids_.table().data(),
-              header.table_entries * sizeof(ValueSetId));
+  const uint64_t table_bytes = header.table_entries * sizeof(ValueSetId);
+  header.total_bytes = header.table_offset + table_bytes + kIndexPadBytes;
+  std::shared_ptr<PageRegion> base;
+  if (file_.ok()) {
+    FlushToFile();
+    const auto write = [this](uint64_t offset, const void* bytes,
+                              uint64_t count) {
+      if (status_.ok()) status_ = file_.WriteAt(offset, bytes, count);
+    };
+    static constexpr char kPad[kIndexPadBytes] = {};
+    write(0, &header, sizeof(header));
+    write(header.bitmap_offset, nonempty_.data(), sizeof(nonempty_));
+    write(header.top_offset, top_.data(), top_.size() * sizeof(Ipv4BlockHead));
+    write(header.table_offset, local_ids_.table().data(), table_bytes);
+    write(header.table_offset + table_bytes, kPad, sizeof(kPad));
+    if (!status_.ok()) return Ipv4Index::Empty();
+    base = std::make_shared<PageRegion>(PageRegion::MapFile(
+        file_.fd(), static_cast<size_t>(header.total_bytes)));
+  } else {
+    base =
+        std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
+    char* const bytes = base->data();
+    std::memcpy(bytes, &header, sizeof(header));
+    std::memcpy(bytes + header.bitmap_offset, nonempty_.data(),
+                sizeof(nonempty_));
+    std::memcpy(bytes + header.top_offset, top_.data(),
+                top_.size() * sizeof(Ipv4BlockHead));
+    data_.MoveTo(bytes + header.data_offset);
+    std::memcpy(bytes + header.table_offset, local_ids_.table().data(),
+                table_bytes);
+  }
+  const char* const bytes = base->data();
 
   std::shared_ptr<Ipv4Index> index(new Ipv4Index());
   index->nonempty_ = nonempty_;

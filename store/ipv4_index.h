@@ -11,10 +11,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/unlinked_file.h"
 #include "store/index_memory.h"
 #include "store/ipv4_block.h"
 #include "store/local_ids.h"
@@ -128,13 +131,22 @@ class Ipv4Index {
 // thread at a time; Build ends it.
 class Ipv4IndexBuilder {
  public:
+  Ipv4IndexBuilder() = default;
+  // The index is written to `file` and mapped from there, so that building it
+  // takes no memory beside the old one's. An error shows in status().
+  explicit Ipv4IndexBuilder(UnlinkedFile file) : file_(std::move(file)) {}
+
   void Add(uint32_t first, uint32_t last, ValueSetId values);
+  // With a file, only if status() is ok afterwards.
   std::shared_ptr<const Ipv4Index> Build();
+  const absl::Status& status() const { return status_; }
 
  private:
   void FlushRun();
   void AddPiece(uint32_t slot, Ipv4Piece piece);
   void FlushBlock();
+  void AppendData(const std::vector<char>& data);
+  void FlushToFile();
 
   // The run that the next one may join; none while its values are kNotListed.
   Ipv4Run pending_;
@@ -145,7 +157,12 @@ class Ipv4IndexBuilder {
 
   std::vector<Ipv4BlockHead> top_;
   std::array<uint64_t, Ipv4Index::kBlocks / 64> nonempty_ = {};
+  // The blocks' data: in memory, or what is not in the file yet.
   ByteChunks data_;
+  uint64_t data_bytes_ = 0;
+  UnlinkedFile file_;
+  std::vector<char> unwritten_;
+  absl::Status status_;
   LocalIds local_ids_;
 };
 
