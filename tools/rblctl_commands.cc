@@ -138,8 +138,9 @@ VerbSpec Import() {
             "Whose listings; default: the file's name without its extensions.",
             false},
            {"format", "FORMAT",
-            "plain, ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset or "
-            "jsonl; default: by the file's extension or beginning, else plain.",
+            "plain, ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, "
+            "dnhash or jsonl; default: by the file's extension or beginning, "
+            "else plain.",
             false},
            {"code", "CODE", "For lines that give none; default: the list's.",
             false},

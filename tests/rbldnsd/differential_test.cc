@@ -334,6 +334,17 @@ TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
   EXPECT_EQ(unexplained, 0) << shown;
 }
 
+TEST(DifferencesTest, EveryRowIsDocumented) {
+  const absl::StatusOr<std::string> page =
+      ReadFile("docs/MIGRATING.md", 1 << 20);
+  ASSERT_TRUE(page.ok()) << page.status();
+  for (const Difference& difference : DeliberateDifferences()) {
+    EXPECT_TRUE(
+        absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
+        << difference.name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Types, DifferentialTest,
     testing::Values(DatasetType::kIp4Set, DatasetType::kIp4Tset,

@@ -399,6 +399,12 @@ class Generator {
   std::string Ip6TrieEntry() {
     static const std::vector<int> kBits = {16, 32, 40, 47, 48, 56,  60,
                                            63, 64, 65, 80, 96, 127, 128};
+    if (OneIn(12)) {
+      const absl::uint128 low = Below(6) + 1;
+      AskIpv6Range(low, 128);
+      return absl::StrCat(Mark(), "::", absl::Hex(absl::Uint128Low64(low)), " ",
+                          Values());
+    }
     const int bits = OneOf(kBits);
     const absl::uint128 hosts =
         bits == 128 ? absl::uint128(0) : (absl::uint128(1) << (128 - bits)) - 1;
@@ -493,9 +499,9 @@ class Generator {
 
   std::string AclEntry() {
     static const Strings kClients = {
-        "0/0",         "127.0.0.0/8", "127.0.0.1", "127.0.0.1/32",
-        "10.0.0.0/8",  "192.0.2.1",   "::/0",      "::1",
-        "127.0.0.0/9", "128.0.0.0/1", "127.0.0.2"};
+        "0/0",        "127.0.0.0/8", "127.0.0.1",   "127.0.0.1/32",
+        "10.0.0.0/8", "192.0.2.1",   "::/0",        "::1",
+        "::",         "127.0.0.0/9", "128.0.0.0/1", "127.0.0.2"};
     static const Strings kActions = {
         "",      ":refuse",  ":empty", ":pass", ":ignore",
         ":PASS", ":4:all $", "all $",  ":7",    ":pass # why"};

@@ -85,7 +85,10 @@ absl::Status DatasetReader::ReadLine(absl::string_view text) {
   if (line[0] == '$' || marked) {
     return ReadSpecial(line.substr(marked ? 2 : 1), IsComment(line));
   }
-  if (line[0] == ':' && type_ != DatasetType::kGeneric) {
+  // "::1" is an address where there can be one.
+  const bool may_be_ipv6 = IsIpv6Set(type_) || type_ == DatasetType::kAcl;
+  const bool is_address = may_be_ipv6 && absl::StartsWith(line, "::");
+  if (line[0] == ':' && !is_address && type_ != DatasetType::kGeneric) {
     return ReadDefault(line);
   }
   const absl::Status status = ReadEntry(line);
