@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/file_util.h"
@@ -501,6 +502,92 @@ TEST(ListSpecs, NeverListTheZonesOwnNameServers) {
   }
   EXPECT_EQ(never, "198.51.100.1 .example.com 2001:db8::53 203.0.113.53 ");
   EXPECT_TRUE(specs[1].policy.never.empty());
+}
+
+constexpr char kWatched[] = R"([server]
+listen = ["127.0.0.1"]
+[[list]]
+name = "a"
+[[zone]]
+name = "z.test"
+kind = "files"
+lists = ["a"]
+metadata = "files"
+ttl = 77
+[[dataset]]
+name = "feed"
+type = "ip4set"
+files = ["feed", "/abs/feed"]
+lists = ["a"]
+[[dataset]]
+name = "extra"
+type = "generic"
+files = ["extra"]
+zones = ["z.test"]
+[[dataset]]
+name = "who"
+type = "acl"
+files = ["acl"]
+zones = ["*"]
+)";
+
+std::string WatchedErrorWith(absl::string_view from, absl::string_view to) {
+  EXPECT_TRUE(absl::StrContains(kWatched, from)) << from;
+  return ErrorOf(absl::StrReplaceAll(kWatched, {{from, to}}));
+}
+
+TEST(WatchedFiles, BelongToZonesAndNeedNoStore) {
+  const auto config = ParseConfig(kWatched, "/etc/rbld/rbld.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->store_directory, "");
+  EXPECT_EQ(config->files_check_seconds, 60);
+  EXPECT_EQ(config->files_scratch_directory, "/tmp");
+  ASSERT_EQ(config->datasets.size(), 3u);
+  EXPECT_EQ(config->datasets[0].spec.files,
+            (std::vector<std::string>{"/etc/rbld/feed", "/abs/feed"}));
+  // What gives no TTL has the zone's.
+  EXPECT_EQ(config->datasets[0].spec.ttl.default_seconds, 77u);
+  const ZoneConfig& zone = config->zones[0];
+  EXPECT_EQ(zone.datasets, (std::vector<std::string>{"feed", "extra", "who"}));
+  EXPECT_TRUE(zone.kind_from_files);
+  EXPECT_TRUE(zone.metadata_from_files);
+  EXPECT_TRUE(zone.ns_wire.empty());
+}
+
+TEST(WatchedFiles, MistakesAreNamed) {
+  EXPECT_NE(WatchedErrorWith("\"ip4set\"", "\"ip4sets\"")
+                .find(":13:8: dataset.type: \"ip4sets\" is no type of dataset; "
+                      "use one of ip4set, "),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("\"extra\"\ntype", "\"feed\"\ntype")
+                .find("there is a dataset \"feed\" already"),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("zones = [\"z.test\"]", "lists = [\"a\"]")
+                .find("a dataset of type generic is for `zones`, not for "
+                      "`lists`"),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("zones = [\"z.test\"]", "zones = [\"*\"]")
+                .find("there is no zone \"*\""),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("zones = [\"z.test\"]", "")
+                .find("must name its `zones`"),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("lists = [\"a\"]\n[[", "lists = [\"b\"]\n[[")
+                .find("there is no list \"b\""),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("[\"feed\", \"/abs/feed\"]", "[]")
+                .find("`files` is empty"),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("metadata = \"files\"", "ns = [\"ns.test.org\"]")
+                .find("set serial = \"unixtime\", or metadata = \"files\""),
+            std::string::npos);
+  EXPECT_NE(WatchedErrorWith("metadata = \"files\"", "metadata = \"file\"")
+                .find("use \"config\" or \"files\""),
+            std::string::npos);
+  EXPECT_NE(
+      ErrorOf(absl::StrCat(kWatched, "[control]\noperator_socket = \"s\"\n"))
+          .find("needs a store to act on"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,103 @@
+#include "tools/rbldnsd_front.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+#include "zones/config.h"
+
+namespace rbld {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+FrontOptions Parse(const Strings& arguments) {
+  const absl::StatusOr<FrontOptions> options = ParseFrontArguments(arguments);
+  EXPECT_TRUE(options.ok()) << options.status();
+  return options.ok() ? *options : FrontOptions();
+}
+
+std::string ErrorOf(const Strings& arguments) {
+  const absl::StatusOr<FrontOptions> options = ParseFrontArguments(arguments);
+  return options.ok() ? "ok" : std::string(options.status().message());
+}
+
+TEST(FrontArguments, AreReadAsGetoptReadsThem) {
+  const FrontOptions options = Parse({"-neq",      "-urbldns:adm",
+                                      "-r",        "/jail",
+                                      "-w",        "data",
+                                      "-t",        "5m::1h",
+                                      "-c2m",      "-p/run/pid",
+                                      "-s",        "+stats",
+                                      "-a",        "-6",
+                                      "-vv",       "-C",
+                                      "-f",        "-b",
+                                      "::1/5300",  "-b",
+                                      "127.0.0.1", "A.Example.:ip4set:x,y",
+                                      ":acl:who"});
+  EXPECT_TRUE(options.foreground && options.host_bits && options.quick);
+  EXPECT_EQ(options.user, "rbldns:adm");
+  EXPECT_EQ(options.root, "/jail");
+  EXPECT_EQ(options.work, "data");
+  EXPECT_EQ(options.ttl, (TtlLimits{300, 0, 3600}));
+  EXPECT_EQ(options.check_seconds, 120);
+  EXPECT_EQ(options.pid_file, "/run/pid");
+  EXPECT_EQ(options.stats_file, "stats");
+  EXPECT_TRUE(options.stats_deltas);
+  EXPECT_FALSE(options.ns_in_answers);
+  EXPECT_FALSE(options.decompress);
+  EXPECT_EQ(options.family, AF_INET6);
+  EXPECT_EQ(options.hide_version, 2);
+  EXPECT_EQ(options.binds, (Strings{"::1/5300", "127.0.0.1"}));
+  ASSERT_EQ(options.zones.size(), 2u);
+  EXPECT_EQ(options.zones[0].zone, "a.example");
+  EXPECT_EQ(options.zones[0].files, (Strings{"x", "y"}));
+  EXPECT_EQ(options.zones[1].zone, "");
+}
+
+TEST(FrontArguments, MistakesAreNamed) {
+  EXPECT_NE(ErrorOf({"z:ip4set:f"}).find("(-b)"), std::string::npos);
+  EXPECT_NE(ErrorOf({"-b", "::1"}).find("no zone"), std::string::npos);
+  EXPECT_NE(ErrorOf({"-b", "::1", ":acl:f"}).find("no zone"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"-b", "::1", "z:ip4set"}).find("\"z:ip4set\""),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"-b"}).find("-b needs a value"), std::string::npos);
+  EXPECT_NE(ErrorOf({"-t", "1:2:3:4"}).find("DEFAULT:MIN:MAX"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"-d", "-b", "::1", "z:ip4set:f"}).find("rblctl dump"),
+            std::string::npos);
+}
+
+TEST(FrontBind, ResolvesAddressesAndPorts) {
+  EXPECT_EQ(*ResolveBind("127.0.0.1/5300", 0), Strings{"127.0.0.1:5300"});
+  EXPECT_EQ(*ResolveBind("::1", 0), Strings{"[::1]:53"});
+  EXPECT_EQ(*ResolveBind("127.0.0.1/domain", 0), Strings{"127.0.0.1:53"});
+  EXPECT_FALSE(ResolveBind("127.0.0.1", AF_INET6).ok());
+  EXPECT_FALSE(ResolveBind("no such host", 0).ok());
+}
+
+TEST(FrontConfig, IsAConfigurationOfRbld) {
+  const FrontOptions options =
+      Parse({"-b", "127.0.0.1/5300", "-t", "60", "a.test:ip4set:one,two",
+             "b.test:ip4set:one,two", "b.test:generic:ge\"n", ":acl:who"});
+  const std::string text = FrontConfig(options, {"127.0.0.1:5300"});
+  const absl::StatusOr<Config> config = ParseConfig(text, "command line");
+  ASSERT_TRUE(config.ok()) << config.status() << "\n" << text;
+  ASSERT_EQ(config->zones.size(), 2u);
+  // The dataset that both name is there once.
+  ASSERT_EQ(config->datasets.size(), 3u);
+  EXPECT_EQ(config->datasets[0].lists.size(), 2u);
+  EXPECT_EQ(config->datasets[0].spec.ttl.default_seconds, 60u);
+  EXPECT_EQ(config->datasets[1].spec.files, Strings{"ge\"n"});
+  EXPECT_EQ(config->zones[0].datasets, (Strings{"ip4set:one,two", "acl:who"}));
+  EXPECT_EQ(config->zones[1].datasets,
+            (Strings{"ip4set:one,two", "generic:ge\"n", "acl:who"}));
+  EXPECT_TRUE(config->zones[0].ns_in_answers);
+  EXPECT_TRUE(config->zones[0].ipv4_in_ipv6);
+}
+
+}  // namespace
+}  // namespace rbld

@@ -1,0 +1,214 @@
+#include "zones/rbldnsd/file_dataset.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+
+namespace rbld {
+namespace {
+
+class FileDatasetTest : public testing::Test {
+ protected:
+  FileDatasetTest() {
+    spec_.name = "test";
+    options_.now_seconds = 1714564800;  // 2024-05-01T12:00:00Z
+  }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    const std::string path = absl::StrCat(getenv("TEST_TMPDIR"), "/", name);
+    EXPECT_TRUE(WriteFileAtomically(path, text).ok());
+    return path;
+  }
+
+  absl::StatusOr<std::shared_ptr<const FileDataset>> Load(
+      DatasetType type, const std::string& text,
+      const std::string& second = "") {
+    spec_.type = type;
+    spec_.files = {Write("first", text)};
+    if (!second.empty()) spec_.files.push_back(Write("second", second));
+    return LoadFileDataset(spec_, options_);
+  }
+
+  // "CODE REASON TTL" of the values of an IPv4 address, joined.
+  static std::string At(const FileDataset& data, uint32_t address) {
+    const ValueSetId id = data.index.ipv4->Lookup(address);
+    if (id == kNotListed) return "-";
+    std::string text;
+    for (const Value& value : data.values->Get(id)) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", CodeText(value.code), " ",
+                      value.reason, " ", value.ttl_seconds);
+    }
+    return text;
+  }
+
+  FileDatasetSpec spec_;
+  FileDatasetLoadOptions options_;
+};
+
+TEST_F(FileDatasetTest, ReadsFilesAsOneButForDefaults) {
+  const auto data = Load(DatasetType::kIp4Set, "$TTL 60\n:3:def $1\n1.0.0.1\n",
+                         "1.0.0.2\n$1 late\n1.0.0.1 :4:\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(At(**data, 0x01000001), "127.0.0.3 def late 60 127.0.0.4  60");
+  EXPECT_EQ(At(**data, 0x01000002), "127.0.0.2  60");
+  EXPECT_EQ((*data)->entries, 3u);
+}
+
+TEST_F(FileDatasetTest, HoldsTtlsInTheirLimits) {
+  spec_.ttl = {2100, 30, 120};
+  EXPECT_EQ(At(**Load(DatasetType::kIp4Set, "1.0.0.1\n"), 0x01000001),
+            "127.0.0.2  2100");
+  EXPECT_EQ(At(**Load(DatasetType::kIp4Set, "$TTL 5\n1.0.0.1\n"), 0x01000001),
+            "127.0.0.2  30");
+  EXPECT_EQ(At(**Load(DatasetType::kIp4Set, "$TTL 1h\n1.0.0.1\n"), 0x01000001),
+            "127.0.0.2  120");
+}
+
+TEST_F(FileDatasetTest, NamesTheLinesThatItLeavesOut) {
+  const auto data = Load(DatasetType::kIp4Trie,
+                         "1.0.0.1\nrubbish\n1.0.0.2/24\n1.0.0.1 again\n");
+  ASSERT_TRUE(data.ok());
+  EXPECT_EQ((*data)->left_out_count, 3u);
+  ASSERT_EQ((*data)->left_out.size(), 3u);
+  EXPECT_EQ((*data)->left_out[0].ToString().find(spec_.files[0] + ":2: "), 0u);
+  EXPECT_EQ((*data)->left_out[2].why,
+            "duplicated entry for 1.0.0.1; the first one holds");
+  EXPECT_EQ((*data)->entries, 1u);
+}
+
+TEST_F(FileDatasetTest, ALastLineWithoutANewlineIsLeftOutOrAnError) {
+  const auto data = Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2");
+  ASSERT_TRUE(data.ok());
+  EXPECT_EQ(At(**data, 0x01000002), "-");
+  options_.cut_off_is_error = true;
+  EXPECT_EQ(Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2").status().message(),
+            absl::StrCat(spec_.files[0],
+                         ":2: the last line is incomplete: no newline ends "
+                         "it"));
+}
+
+TEST_F(FileDatasetTest, ATimestampForbidsOrEndsTheData) {
+  EXPECT_NE(Load(DatasetType::kIp4Set, "1.0.0.1\n$TIMESTAMP 2024:05:02\n")
+                .status()
+                .message()
+                .find(":2: $TIMESTAMP 2024-05-02T00:00:00Z lies in the future"),
+            absl::string_view::npos);
+  const auto data =
+      Load(DatasetType::kIp4Set, "$TIMESTAMP 2024:05:01 +1d\n1.0.0.1\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ((*data)->specials.expires, 1714608000);
+}
+
+TEST_F(FileDatasetTest, FailsForWhatCannotBeRead) {
+  spec_.files = {"/does/not/exist"};
+  EXPECT_NE(LoadFileDataset(spec_, options_)
+                .status()
+                .message()
+                .find("/does/not/exist"),
+            absl::string_view::npos);
+  // A gzip file that ends early.
+  const std::string path = absl::StrCat(getenv("TEST_TMPDIR"), "/cut.gz");
+  gzFile file = gzopen(path.c_str(), "wb");
+  gzputs(file, std::string(1000, '\n').c_str());
+  gzclose(file);
+  const std::string whole = ReadFile(path, 1 << 20).value();
+  spec_.files = {Write("cut.gz", whole.substr(0, whole.size() - 4))};
+  EXPECT_FALSE(LoadFileDataset(spec_, options_).ok());
+  spec_.decompress = false;
+  EXPECT_TRUE(LoadFileDataset(spec_, options_).ok());
+}
+
+TEST_F(FileDatasetTest, SplitsACombinedFileIntoSectionsAndSubzones) {
+  const auto data = Load(DatasetType::kCombined,
+                         "$SOA 1h ns.test hm.test 7 1h 1h 1w 5m\n"
+                         "$1 common\n"
+                         "stray\n"
+                         "$DATASET ip4set:one sub @\n"
+                         ":2:$1 $2\n"
+                         "$2 own\n"
+                         "1.0.0.1\n"
+                         "$DATASET generic sub\n"
+                         "www A 192.0.2.1\n",
+                         "@ TXT \"goes on\"\n"
+                         "$DATASET dnset deep.Sub\n"
+                         ".x.test\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  ASSERT_EQ((*data)->sections.size(), 3u);
+  EXPECT_EQ((*data)->sections[0]->name, "test:ip4set:one");
+  EXPECT_EQ(At(*(*data)->sections[0], 0x01000001), "127.0.0.2 common own 0");
+  EXPECT_EQ((*data)->sections[1]->records.size(), 2u);
+  ASSERT_EQ((*data)->subzones.size(), 3u);
+  EXPECT_EQ((*data)->subzones[0].labels, "\3sub");
+  EXPECT_EQ((*data)->subzones[0].sections, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ((*data)->subzones[1].labels, "");
+  EXPECT_EQ((*data)->subzones[2].labels, "\4deep\3sub");
+  EXPECT_EQ((*data)->specials.soa->serial, 7u);
+  EXPECT_EQ((*data)->left_out_count, 1u);
+  EXPECT_EQ((*data)->entries, 4u);
+}
+
+TEST_F(FileDatasetTest, RefusesACombinedFileThatIsMalformed) {
+  for (const char* line :
+       {"$DATASET bogus @", "$DATASET combined @", "$DATASET ip4set",
+        "$DATASET acl @", "$DATASET ip4set a..."}) {
+    const auto data =
+        Load(DatasetType::kCombined, absl::StrCat("# a\n", line, "\n"));
+    if (absl::string_view(line) == "$DATASET ip4set a...") {
+      // Dots in a row count as one.
+      EXPECT_TRUE(data.ok()) << data.status();
+      continue;
+    }
+    ASSERT_FALSE(data.ok()) << line;
+    EXPECT_NE(data.status().message().find(":2: "), absl::string_view::npos)
+        << data.status();
+  }
+}
+
+TEST_F(FileDatasetTest, ReadsAccessLists) {
+  const auto data = Load(DatasetType::kAcl,
+                         ":refuse\n"
+                         "10.0.0.0/8\n"
+                         "10.1.0.0/16 :PASS # why\n"
+                         "10.2.0.1 :4:all $\n"
+                         "::1 :empty\n"
+                         "2001:db8::/32\n"
+                         "!10.3.0.0/16\n"
+                         "10.4.0.0/16 :nonsense\n"
+                         "$SOA 1 a b 1 1 1 1 1\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  const auto action = [&](uint32_t address) {
+    const ValueSetId place = (*data)->index.ipv4->Lookup(address);
+    return place == kNotListed
+               ? -1
+               : static_cast<int>((*data)->rules[place - 1].action);
+  };
+  EXPECT_EQ(action(0x0a000001), static_cast<int>(AccessAction::kRefuse));
+  EXPECT_EQ(action(0x0a010001), static_cast<int>(AccessAction::kPass));
+  EXPECT_EQ(action(0x0a020001), static_cast<int>(AccessAction::kListed));
+  EXPECT_EQ(action(0x0b000001), -1);
+  AddressBytes loopback = {};
+  loopback[15] = 1;
+  EXPECT_EQ((*data)->rules[(*data)->index.ipv6->Lookup(loopback) - 1].action,
+            AccessAction::kEmpty);
+  EXPECT_EQ((*data)->left_out_count, 3u);
+}
+
+TEST_F(FileDatasetTest, KeepsAValueThatALateTemplateMadeTooLong) {
+  const auto data =
+      Load(DatasetType::kIp4Set,
+           absl::StrCat("1.0.0.1 short\n$= ", std::string(5000, 'x'), "\n"));
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ((*data)
+                ->values->Get((*data)->index.ipv4->Lookup(0x01000001))[0]
+                .reason.size(),
+            size_t{kMaxReasonBytes});
+}
+
+}  // namespace
+}  // namespace rbld
