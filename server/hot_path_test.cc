@@ -136,7 +136,37 @@ class HotPathTest : public ::testing::Test {
              {{0x7f000004, std::string(600, 'x') + "$", 9}})
         .Add("list", "2001:db8::/32", {{0x7f000002, "six $", 0}})
         .Add("list", ".spam.test", {{0x7f000002, "name $", 0}});
+    // Watched files: every type of source, subzones and access lists.
+    ZoneConfig files = TestZone("files.example");
+    files.kind_from_files = true;
+    files.ipv4_in_ipv6 = true;
+    files.metadata_from_files = true;
+    files.ns_in_answers = true;
+    files.datasets = {"combined", "acl"};
+    builder_.AddZone(files)
+        .AddDataset("combined", DatasetType::kCombined,
+                    "$SOA 1h a.example b.example 7 1h 1h 1w 5m\n"
+                    "$NS 1d ns.example\n"
+                    "$DATASET ip4set @ sub\n:2:see $\n10.0.0.0/8\n"
+                    "$DATASET dnset @ sub deep.sub\n.spam.test name $\n"
+                    "$DATASET generic @ sub\nwww A 192.0.2.1\n@ TXT hi\n")
+        .AddDataset("acl", DatasetType::kAcl,
+                    "127.0.0.2 :refuse\n127.0.0.3 :4:all $\n"
+                    "127.0.0.4 :empty\n127.0.0.5 :ignore\n::/0 :pass\n");
     snapshot_ = builder_.Build();
+    for (const char* name :
+         {"", "sub.", "deep.sub.", "x.", "4.3.2.10.", "4.3.2.10.sub.", "www.",
+          "www.sub.", "a.spam.test.", "a.spam.test.deep.sub.", "9.9.9.9.",
+          "4.0.3.0.2.0.a.0.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.",
+          "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.4.0.3.0.2.0.a.0.2.0.0.2."}) {
+      for (const RrType type :
+           {RrType::kA, RrType::kTxt, RrType::kNs, RrType::kAny}) {
+        queries_.push_back(
+            QueryBuilder()
+                .Question(absl::StrCat(name, "files.example"), type)
+                .message());
+      }
+    }
     // Every kind of outcome.
     for (const char* name :
          {"4.3.2.10", "4.3.1.10", "3.2.10", "77.10", "9.9.9.9", "2.0.0.127",
@@ -220,9 +250,22 @@ TEST_F(HotPathTest, AnAllocationInAnAnswerWouldBeSeen) {
 
 TEST_F(HotPathTest, AnswerAllocatesNothingAndTakesNoLock) {
   std::array<int, kAnswerKinds> kinds = {};
-  for (const Transport transport : {Transport::kUdp, Transport::kTcp}) {
+  for (int variant = 0; variant < 12; ++variant) {
+    const Transport transport =
+        variant % 2 == 0 ? Transport::kUdp : Transport::kTcp;
+    // Clients of every rule, and one of IPv6.
+    sockaddr_in client = {};
+    client.sin_family = AF_INET;
+    client.sin_addr.s_addr =
+        htonl(0x7f000001 + static_cast<uint32_t>(variant / 2));
+    sockaddr_in6 client6 = {};
+    client6.sin6_family = AF_INET6;
+    client6.sin6_addr = in6addr_loopback;
     for (const std::string& query : queries_) {
       Request request;
+      request.client = variant < 10
+                           ? reinterpret_cast<const sockaddr*>(&client)
+                           : reinterpret_cast<const sockaddr*>(&client6);
       request.message = reinterpret_cast<const uint8_t*>(query.data());
       request.message_bytes = query.size();
       request.transport = transport;

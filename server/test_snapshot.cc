@@ -101,6 +101,26 @@ TestSnapshot& TestSnapshot::Add(absl::string_view list, absl::string_view text,
   return *this;
 }
 
+TestSnapshot& TestSnapshot::AddDataset(const std::string& name,
+                                       DatasetType type,
+                                       const std::string& text) {
+  FileDatasetSpec spec;
+  spec.name = name;
+  spec.type = type;
+  spec.files = {name};
+  FileDatasetLoadOptions options;
+  options.name_seed = kSeed;
+  options.open_file =
+      [&text](
+          const std::string&) -> absl::StatusOr<std::unique_ptr<ByteSource>> {
+    return StringSource(text);
+  };
+  constexpr uint32_t kTtlSeconds = 300;
+  files_.datasets[name] =
+      MakeServedDataset(OrDie(LoadFileDataset(spec, options)), kTtlSeconds);
+  return *this;
+}
+
 std::shared_ptr<const Snapshot> TestSnapshot::Build() {
   auto view = std::make_shared<StoreView>();
   view->sequence = 1;
@@ -130,7 +150,7 @@ std::shared_ptr<const Snapshot> TestSnapshot::Build() {
       OrDie(ZoneTable::Build(
           zones_,
           [this](const std::string& zone) { return stats_.ZoneSlot(zone); })),
-      view);
+      view, std::make_shared<FileView>(files_));
 }
 
 }  // namespace rbld

@@ -32,6 +32,10 @@ class TestSnapshot {
   // "x", ".x" or "*.x".
   TestSnapshot& Add(absl::string_view list, absl::string_view target,
                     ValueSet values);
+  // A dataset of watched files: `text` is the file's. Zones name it in
+  // ZoneConfig::datasets.
+  TestSnapshot& AddDataset(const std::string& name, DatasetType type,
+                           const std::string& text);
   TestSnapshot& SetSerial(absl::string_view zone, uint32_t serial);
   std::shared_ptr<const Snapshot> Build();
   // For counters: the slot of a zone.
@@ -46,6 +50,7 @@ class TestSnapshot {
   std::map<std::string, List, std::less<>> lists_;
   std::map<std::string, uint32_t, std::less<>> serials_;
   std::shared_ptr<ValueTable> values_;
+  FileView files_;
   Stats stats_;
 };
 

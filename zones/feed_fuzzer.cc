@@ -13,7 +13,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  constexpr int kFormatCount = 8;
+  constexpr int kFormatCount = 9;
   constexpr uint64_t kUnpackLimitBytes = 1 << 20;
   rbld::FeedOptions options;
   options.format = static_cast<rbld::FeedFormat>(data[0] % kFormatCount);

@@ -22,8 +22,8 @@ enum class FeedFormat {
   kIp6Tset,
   kIp6Trie,
   kDnset,
-  kDnhash,  // of rspamd's fork of rbldnsd; as a dnset
   kJsonLines,
+  kDnhash,  // of rspamd's fork of rbldnsd; as a dnset
 };
 
 // "plain", "ip4set", …, "jsonl".

@@ -74,7 +74,7 @@ struct AccessRule {
 };
 
 struct DatasetReaderOptions {
-  bool host_bits = false;  // rbldnsd's -e
+  bool host_bits = false;    // rbldnsd's -e
   bool in_combined = false;  // a section of a combined file
   // Where no line gives a default.
   ValueSet defaults = {Value{}};

@@ -94,13 +94,8 @@ class FileDatasetReader {
   }
 
   absl::Status ReadFile(const std::string& path) {
-    struct stat found;
-    if (stat(path.c_str(), &found) != 0) {
-      return ErrnoStatus(errno, path, "opening a data file");
-    }
-    dataset_->newest_mtime =
-        std::max<int64_t>(dataset_->newest_mtime, found.st_mtim.tv_sec);
-    absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFileSource(path);
+    absl::StatusOr<std::unique_ptr<ByteSource>> source =
+        options_.open_file != nullptr ? options_.open_file(path) : Open(path);
     if (!source.ok()) return source.status();
     if (spec_.decompress) source = Decompress(*std::move(source));
     LineReader lines(source->get(), LineReader::kMaxTextLineBytes);
@@ -152,6 +147,16 @@ class FileDatasetReader {
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path) {
+    struct stat found;
+    if (stat(path.c_str(), &found) != 0) {
+      return ErrnoStatus(errno, path, "opening a data file");
+    }
+    dataset_->newest_mtime =
+        std::max<int64_t>(dataset_->newest_mtime, found.st_mtim.tv_sec);
+    return OpenFileSource(path);
+  }
+
   Section NewSection(DatasetType type, std::string name, Templates templates) {
     DatasetBuilder::Options builder_options;
     builder_options.precedence = PrecedenceOf(type);

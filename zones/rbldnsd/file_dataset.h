@@ -6,6 +6,7 @@
 #define RBLD_ZONES_RBLDNSD_FILE_DATASET_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "store/list_index.h"
 #include "store/value_table.h"
+#include "zones/byte_source.h"
 #include "zones/rbldnsd/dataset_reader.h"
 #include "zones/rbldnsd/dataset_type.h"
 
@@ -87,6 +89,10 @@ struct FileDatasetLoadOptions {
   // A last line that no newline ends is left out. With this it is an error, as
   // a file that is read again may still be being written.
   bool cut_off_is_error = false;
+  // Instead of the file of that path; null: the file. For tests.
+  std::function<absl::StatusOr<std::unique_ptr<ByteSource>>(
+      const std::string& path)>
+      open_file;
 };
 
 // Errors name the file and, where there is one, the line; the data may not be
