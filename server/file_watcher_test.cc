@@ -1,0 +1,150 @@
+#include "server/file_watcher.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+
+namespace rbld {
+namespace {
+
+class FileWatcherTest : public testing::Test {
+ protected:
+  FileWatcherTest()
+      : folder_(absl::StrCat(
+            getenv("TEST_TMPDIR"), "/",
+            testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    EXPECT_TRUE(MakeDirectories(folder_).ok());
+  }
+
+  void Write(const std::string& text) {
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/data", text).ok());
+  }
+
+  Config OneDataset() const {
+    Config config;
+    config.files_scratch_directory = folder_;
+    config.files_check_seconds = 1;
+    DatasetConfig dataset;
+    dataset.spec.name = "data";
+    dataset.spec.files = {folder_ + "/data"};
+    config.datasets = {dataset};
+    return config;
+  }
+
+  void Take(std::shared_ptr<const FileView> view) {
+    MutexLock lock(&mutex_);
+    view_ = std::move(view);
+  }
+  std::shared_ptr<const ServedDataset> Served() {
+    MutexLock lock(&mutex_);
+    return view_ == nullptr ? nullptr : view_->datasets.at("data");
+  }
+  uint64_t Entries() {
+    const auto served = Served();
+    return served == nullptr || served->data == nullptr ? 0
+                                                        : served->data->entries;
+  }
+
+  const std::string folder_;
+  FakeClock clock_{1714564800};  // 2024-05-01T12:00:00Z
+  Mutex mutex_;
+  std::shared_ptr<const FileView> view_ RBLD_GUARDED_BY(mutex_);
+  FileWatcher watcher_{&clock_, [this](std::shared_ptr<const FileView> view) {
+                         Take(std::move(view));
+                       }};
+};
+
+TEST_F(FileWatcherTest, LoadsWhatTheConfigurationNames) {
+  Write("1.0.0.1\n1.0.0.2\n");
+  const auto view = watcher_.Configure(OneDataset());
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_EQ((*view)->datasets.at("data")->data->entries, 2u);
+  // The caller shows it.
+  EXPECT_EQ(Served(), nullptr);
+}
+
+TEST_F(FileWatcherTest, AFileThatIsNotThereIsAnErrorUnlessItMayBe) {
+  Config config = OneDataset();
+  const auto view = watcher_.Configure(config);
+  ASSERT_FALSE(view.ok());
+  EXPECT_TRUE(absl::StrContains(view.status().message(), folder_ + "/data"))
+      << view.status();
+  config.files_may_fail_at_start = true;
+  const auto empty = watcher_.Configure(config);
+  ASSERT_TRUE(empty.ok());
+  EXPECT_FALSE((*empty)->datasets.at("data")->usable());
+  Write("1.0.0.1\n");
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 1u);
+}
+
+TEST_F(FileWatcherTest, ABrokenVersionLeavesTheGoodOne) {
+  std::string good;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&good, "1.0.0.", i, "\n");
+  Write(good);
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  Write(good + "1.0.1.1\n");
+  ASSERT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 101u);
+  std::string half_bad = good;
+  for (int i = 0; i < 20; ++i) absl::StrAppend(&half_bad, "rubbish ", i, "\n");
+  for (const std::string& broken :
+       {std::string("<html>\n"), half_bad, good + "1.0.1.2",
+        std::string("$TIMESTAMP 2030:01:01\n") + good}) {
+    Write(broken);
+    EXPECT_FALSE(watcher_.CheckNow().ok());
+    EXPECT_EQ(Entries(), 101u);
+  }
+  unlink((folder_ + "/data").c_str());
+  EXPECT_FALSE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 101u);
+  // A few bad lines are left out, as rbldnsd does it.
+  Write(good + "rubbish\n1.0.1.2\n1.0.1.3\n");
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 102u);
+}
+
+TEST_F(FileWatcherTest, DataExpires) {
+  Write("$TIMESTAMP 2024:05:01:11 +2h\n1.0.0.1\n");
+  const auto view = watcher_.Configure(OneDataset());
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_TRUE((*view)->datasets.at("data")->usable());
+  clock_.Advance(3600);
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  ASSERT_NE(Served(), nullptr);
+  EXPECT_FALSE(Served()->usable());
+  Write("$TIMESTAMP 2024:05:01:11 +2d\n1.0.0.1\n");
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_TRUE(Served()->usable());
+}
+
+TEST_F(FileWatcherTest, LooksByItselfWhileOthersAsk) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  watcher_.Start();
+  std::thread asking([this] {
+    for (int i = 0; i < 200; ++i) watcher_.CheckNow().IgnoreError();
+  });
+  Write("1.0.0.1\n1.0.0.2\n1.0.0.3\n");
+  while (Entries() != 3) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  asking.join();
+  // Nobody asks now.
+  Write("1.0.0.1\n1.0.0.2\n");
+  while (Entries() != 2) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  watcher_.Stop();
+}
+
+}  // namespace
+}  // namespace rbld
