@@ -19,11 +19,12 @@ enum class TestEntry : uint8_t { kNone, kAlwaysListed, kNeverListed };
 // What "$" means in the reasons of a hit.
 enum class SubjectKind : uint8_t { kIpv4, kIpv6, kName, kEntry, kClient };
 
+// Without initialisers: a Finding holds many, of which a query sets one or two.
 struct Hit {
-  const ValueSet* values = nullptr;
-  SubjectKind subject = SubjectKind::kName;
-  uint32_t ipv4 = 0;         // kIpv4: the address, host order
-  uint8_t entry_labels = 0;  // kEntry: how many of the last labels it has
+  const ValueSet* values;
+  SubjectKind subject;
+  uint32_t ipv4;         // kIpv4: the address, host order
+  uint8_t entry_labels;  // kEntry: how many of the last labels it has
 };
 
 // Bounds what one answer can unite.
