@@ -29,7 +29,7 @@ struct Hit {
 
 // Bounds what one answer can unite.
 inline constexpr int kMaxHits = 3 * kMaxListsPerZone;
-inline constexpr int kMaxNodes = 8;
+inline constexpr int kMaxNodes = 2 * kMaxListsPerZone;
 
 struct Finding {
   // The value sets of the zone's lists, each once.

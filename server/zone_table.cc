@@ -45,10 +45,11 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
                     wire.size()) != static_cast<int>(wire.size())) {
     return error("its wire name is malformed");
   }
-  if (config.lists.size() > kMaxListsPerZone) {
-    return error(absl::StrCat("it publishes ", config.lists.size(),
-                              " lists, and the most is ", kMaxListsPerZone,
-                              "; put some of them into a zone of their own"));
+  const size_t sources = config.lists.size() + config.datasets.size();
+  if (sources > kMaxListsPerZone) {
+    return error(absl::StrCat(
+        "it publishes ", sources, " lists and datasets, and the most is ",
+        kMaxListsPerZone, "; put some of them into a zone of their own"));
   }
   const int number = static_cast<int>(zones_.size());
   if (!by_name_.emplace(wire, number).second) {

@@ -20,7 +20,7 @@
 
 namespace rbld {
 
-// Bounds the value sets that one answer can unite.
+// Lists and datasets. Bounds the value sets that one answer can unite.
 inline constexpr int kMaxListsPerZone = 64;
 
 struct Zone {

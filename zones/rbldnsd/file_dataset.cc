@@ -209,6 +209,10 @@ class FileDatasetReader {
             ? DatasetTypeName(*type)
             : absl::StrCat(DatasetTypeName(*type), ":", word.substr(colon + 1));
     const size_t number = sections_.size();
+    if (number == kMaxSections) {
+      return absl::AbortedError(absl::StrCat(
+          "over ", kMaxSections, " sections; split the file into several"));
+    }
     std::vector<std::string> subzones;
     while (!text.empty() && !IsComment(text)) {
       const absl::string_view subzone = TakeWord(&text);

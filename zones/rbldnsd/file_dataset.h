@@ -80,6 +80,8 @@ struct FileDataset {
 };
 
 inline constexpr size_t kMaxLeftOutKept = 20;
+// Of a combined file; a zone looks names up in each.
+inline constexpr size_t kMaxSections = 64;
 
 struct FileDatasetLoadOptions {
   int64_t now_seconds = 0;

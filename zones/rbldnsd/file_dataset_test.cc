@@ -170,6 +170,19 @@ TEST_F(FileDatasetTest, RefusesACombinedFileThatIsMalformed) {
   }
 }
 
+TEST_F(FileDatasetTest, BoundsTheSectionsOfACombinedFile) {
+  std::string text;
+  for (size_t i = 0; i < kMaxSections; ++i) {
+    absl::StrAppend(&text, "$DATASET ip4set @\n");
+  }
+  EXPECT_TRUE(Load(DatasetType::kCombined, text).ok());
+  EXPECT_NE(Load(DatasetType::kCombined, text + "$DATASET ip4set @\n")
+                .status()
+                .message()
+                .find(":65: over 64 sections"),
+            absl::string_view::npos);
+}
+
 TEST_F(FileDatasetTest, ReadsAccessLists) {
   const auto data = Load(DatasetType::kAcl,
                          ":refuse\n"
