@@ -15,7 +15,6 @@ constexpr int kNoError = 0;
 constexpr int kNxDomain = 3;
 constexpr int kNotImp = 4;
 constexpr int kRefused = 5;
-constexpr uint16_t kTypeA = 1;
 constexpr uint16_t kTypeSoa = 6;
 constexpr uint16_t kTypeTxt = 16;
 constexpr uint16_t kTypeAny = 255;
