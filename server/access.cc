@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dns/reversed_name.h"
+#include "store/dataset_builder.h"
 
 namespace rbld {
 namespace {
@@ -57,6 +58,37 @@ AccessDecision DecideAccess(const std::vector<const FileDataset*>& lists,
     }
   }
   return decision;
+}
+
+std::shared_ptr<const FileDataset> MakeAccessList(
+    const std::vector<AccessConfig>& rules) {
+  if (rules.empty()) return nullptr;
+  auto list = std::make_shared<FileDataset>();
+  auto values = std::make_shared<ValueTable>();
+  list->type = DatasetType::kAcl;
+  DatasetBuilder builder((DatasetBuilder::Options()));
+  std::vector<ValueSetId> places;
+  for (const AccessConfig& rule : rules) {
+    const auto number =
+        static_cast<DatasetBuilder::ValuesNumber>(places.size());
+    for (const IpPrefix& prefix : rule.clients) {
+      // Sorted in memory, it cannot fail.
+      const absl::Status status =
+          prefix.family == Family::kIpv4
+              ? builder.AddIpv4(prefix.ipv4(), prefix.length_bits, false,
+                                number)
+              : builder.AddIpv6(prefix, false, number);
+      status.IgnoreError();
+    }
+    const ValueSetId id = rule.action == AccessAction::kListed
+                              ? values->Intern({rule.value})
+                              : kNotListed;
+    list->rules.push_back({rule.action, id});
+    places.push_back(static_cast<ValueSetId>(list->rules.size()));
+  }
+  list->index = *builder.Build(places, values.get());
+  list->values = std::move(values);
+  return list;
 }
 
 int WriteClientText(const sockaddr* client, char* out) {

@@ -95,14 +95,40 @@ Decision DecideApex(const ServedZone& zone, const Finding& finding,
   return DecideStatic(finding, type);
 }
 
-bool AnyReason(const ServedZone& zone, const Finding& finding) {
-  if (finding.test_values) return !zone.zone->config.test_reason.empty();
+// Calls `use` with each value that the client may see: the hit, the code, the
+// reason and the TTL. Ends when that returns false.
+template <typename Use>
+void ForEachValue(const ServedZone& zone, const Finding& finding,
+                  const Use& use) {
+  const Visibility& to = finding.visibility;
   for (int i = 0; i < finding.hit_count; ++i) {
-    for (const Value& value : *finding.hits[i].values) {
-      if (!value.reason.empty()) return true;
+    const Hit& hit = finding.hits[i];
+    for (const Value& value : *hit.values) {
+      if (finding.conditional &&
+          !value.condition.Holds(to.now_seconds, to.has_key)) {
+        continue;
+      }
+      uint32_t code = value.code;
+      absl::string_view reason = value.reason;
+      if (hit.instead != nullptr) [[unlikely]] {
+        if (hit.instead->code != 0) code = hit.instead->code;
+        if (hit.instead->reason.has_value()) reason = *hit.instead->reason;
+      }
+      const uint32_t ttl_seconds = value.ttl_seconds != 0
+                                       ? value.ttl_seconds
+                                       : zone.zone->config.ttl_seconds;
+      if (!use(hit, code, reason, ttl_seconds)) return;
     }
   }
-  return false;
+}
+
+bool AnyReason(const ServedZone& zone, const Finding& finding) {
+  if (finding.test_values) return !zone.zone->config.test_reason.empty();
+  bool any = false;
+  ForEachValue(zone, finding,
+               [&any](const Hit&, uint32_t, absl::string_view reason,
+                      uint32_t) { return !(any = !reason.empty()); });
+  return any;
 }
 
 Decision DecideBelow(const ServedZone& zone, const Finding& finding,
@@ -167,21 +193,84 @@ bool DecideEarly(const PreparedQuery& prepared, Decision* decision) {
   return false;
 }
 
-// What the zone's access lists say; true when that is the whole answer.
+AccessDecision DecisionOf(const FileDataset::Rule& rule,
+                          const ValueTable& values) {
+  AccessDecision decision;
+  decision.action = rule.action;
+  if (rule.action == AccessAction::kListed) {
+    decision.values = &values.Get(rule.values);
+  }
+  return decision;
+}
+
+// What holds for whoever has no key. The apex and the static records are for
+// all: without them nobody would find the zone's servers.
+AccessDecision DecideKeyless(const ServedZone& zone,
+                             const PreparedQuery& prepared) {
+  AccessDecision decision;
+  const Place& place = prepared.place;
+  const absl::string_view labels(
+      reinterpret_cast<const char*>(prepared.query.name),
+      prepared.query.label_offsets[place.labels_in_zone]);
+  if (zone.zone->nodes.contains(labels)) return decision;
+  for (const ServedKeys* keys : zone.keys) {
+    if (keys->keyless_rule.action < decision.action) {
+      decision = DecisionOf(keys->keyless_rule, *keys->values);
+    }
+  }
+  return decision;
+}
+
+// What the zone says of who may ask, by key and by address; true when that is
+// the whole answer.
 bool DecideByClient(const ServedZone& zone, const Request& request,
-                    Decision* decision, Visibility* visibility) {
-  if (zone.access_lists.empty()) [[likely]] {
+                    const PreparedQuery& prepared, Decision* decision,
+                    Visibility* visibility) {
+  visibility->now_seconds = request.now_seconds;
+  if (zone.access_lists.empty() && zone.keys.empty()) [[likely]] {
     return false;
   }
-  const AccessDecision access = DecideAccess(zone.access_lists, request.client);
+  AccessDecision access;
+  bool over_quota = false;
+  if (!zone.keys.empty()) {
+    const ServedKey* const key = prepared.place.key;
+    const bool expired = key != nullptr && key->terms.expires != 0 &&
+                         request.now_seconds >= key->terms.expires;
+    if (key == nullptr || expired) {
+      access = DecideKeyless(zone, prepared);
+    } else {
+      access = DecisionOf(key->rule, *key->values);
+      over_quota = !key->usage->Charge(request.now_seconds, key->terms.quota,
+                                       key->terms.quota_seconds);
+      visibility->has_key = access.action == AccessAction::kPass;
+    }
+  }
+  if (!visibility->has_key || !zone.zone->config.key_overrides_access) {
+    const AccessDecision by_address =
+        DecideAccess(zone.access_lists, request.client);
+    if (by_address.action < access.action) access = by_address;
+  }
+  if (over_quota && access.action > AccessAction::kRefuse) {
+    access.action = AccessAction::kRefuse;
+  } else {
+    over_quota = false;
+  }
   switch (access.action) {
     case AccessAction::kIgnore:
       *decision = Fail(AnswerKind::kDropped, Rcode::kRefused);
       return true;
-    case AccessAction::kRefuse:
-      *decision = Fail(AnswerKind::kRefused, Rcode::kRefused,
-                       ExtendedError::kProhibited);
-      return true;
+    case AccessAction::kRefuse: {
+      const ValueSet& told =
+          over_quota ? zone.zone->over_quota : zone.zone->refused;
+      if (told.empty()) {
+        *decision = Fail(AnswerKind::kRefused, Rcode::kRefused,
+                         ExtendedError::kProhibited);
+        return true;
+      }
+      visibility->all_listed = &told;
+      visibility->is_refusal = true;
+      return false;
+    }
     case AccessAction::kEmpty:
       visibility->listings = false;
       return false;
@@ -225,15 +314,29 @@ void WriteCodes(const ServedZone& zone, const Finding& finding, SetTtl* set_ttl,
     writer->DropNewestIfDuplicate();
     return;
   }
-  for (int i = 0; i < finding.hit_count; ++i) {
-    for (const Value& value : *finding.hits[i].values) {
-      const uint32_t ttl_seconds =
-          value.ttl_seconds != 0 ? value.ttl_seconds : config.ttl_seconds;
-      set_ttl->Take(ttl_seconds);
-      if (!writer->AddA(ttl_seconds, value.code)) return;
-      writer->DropNewestIfDuplicate();
-    }
+  if (config.combining == Combining::kBitMask) [[unlikely]] {
+    uint32_t bits = 0;
+    uint32_t ttl_seconds = kMaxTtlSeconds;
+    ForEachValue(zone, finding,
+                 [&](const Hit&, uint32_t code, absl::string_view,
+                     uint32_t value_ttl_seconds) {
+                   bits |= code;
+                   ttl_seconds = std::min(ttl_seconds, value_ttl_seconds);
+                   return true;
+                 });
+    set_ttl->Take(ttl_seconds);
+    writer->AddA(ttl_seconds, bits);
+    writer->DropNewestIfDuplicate();
+    return;
   }
+  ForEachValue(
+      zone, finding,
+      [&](const Hit&, uint32_t code, absl::string_view, uint32_t ttl_seconds) {
+        set_ttl->Take(ttl_seconds);
+        if (!writer->AddA(ttl_seconds, code)) return false;
+        writer->DropNewestIfDuplicate();
+        return true;
+      });
 }
 
 // What "$" means in a reason.
@@ -299,20 +402,16 @@ void WriteReasons(const ServedZone& zone, const Request& request,
     WriteReason(config.test_reason, subject.text(), config.ttl_seconds, writer);
     return;
   }
-  for (int i = 0; i < finding.hit_count; ++i) {
-    const Hit& hit = finding.hits[i];
-    const Subject subject(hit.subject, hit.ipv4, hit.entry_labels, request,
-                          prepared);
-    for (const Value& value : *hit.values) {
-      if (value.reason.empty()) continue;
-      const uint32_t ttl_seconds =
-          value.ttl_seconds != 0 ? value.ttl_seconds : config.ttl_seconds;
-      set_ttl->Take(ttl_seconds);
-      if (!WriteReason(value.reason, subject.text(), ttl_seconds, writer)) {
-        return;
-      }
-    }
-  }
+  ForEachValue(zone, finding,
+               [&](const Hit& hit, uint32_t, absl::string_view reason,
+                   uint32_t ttl_seconds) {
+                 if (reason.empty()) return true;
+                 const Subject subject(hit.subject, hit.ipv4, hit.entry_labels,
+                                       request, prepared);
+                 set_ttl->Take(ttl_seconds);
+                 return WriteReason(reason, subject.text(), ttl_seconds,
+                                    writer);
+               });
 }
 
 void WriteRrset(const StaticRrset& rrset, SetTtl* set_ttl,
@@ -432,11 +531,10 @@ size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
 
   Decision decision;
   Finding finding;
-  Visibility visibility;
   if (!DecideEarly(prepared, &decision) &&
-      !DecideByClient(*zone, request, &decision, &visibility)) {
-    LookUp(*zone, prepared.place, query, prepared.labels_below,
-           prepared.address, visibility, &finding);
+      !DecideByClient(*zone, request, prepared, &decision,
+                      &finding.visibility)) {
+    LookUp(*zone, prepared.place, query, prepared.address, &finding);
     decision = prepared.labels_below == 0
                    ? DecideApex(*zone, finding, query.type)
                    : DecideBelow(*zone, finding, query.type);

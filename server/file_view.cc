@@ -21,9 +21,14 @@ NodeMap NodesOf(const std::vector<GenericRecord>& records,
 }  // namespace
 
 std::shared_ptr<const ServedDataset> MakeServedDataset(
-    std::shared_ptr<const FileDataset> data, uint32_t ttl_seconds) {
+    std::shared_ptr<const FileDataset> data, uint32_t ttl_seconds,
+    const ServedDataset* before) {
   auto served = std::make_shared<ServedDataset>();
   if (data != nullptr) {
+    if (data->type == DatasetType::kAclKey) {
+      served->keys = MakeServedKeys(
+          *data, before == nullptr ? nullptr : before->keys.get());
+    }
     served->nodes = NodesOf(data->records, ttl_seconds);
     for (const auto& section : data->sections) {
       served->section_nodes.push_back(NodesOf(section->records, ttl_seconds));

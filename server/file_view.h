@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/query_keys.h"
 #include "server/static_node.h"
 #include "zones/rbldnsd/file_dataset.h"
 
@@ -18,7 +19,8 @@ namespace rbld {
 struct ServedDataset {
   // Null: its files could not be loaded yet.
   std::shared_ptr<const FileDataset> data;
-  bool expired = false;  // $TIMESTAMP
+  bool expired = false;                    // $TIMESTAMP
+  std::shared_ptr<const ServedKeys> keys;  // of aclkey, else null
   // Of the dataset, or of each of its sections.
   NodeMap nodes;
   std::vector<NodeMap> section_nodes;
@@ -26,9 +28,11 @@ struct ServedDataset {
   bool usable() const { return data != nullptr && !expired; }
 };
 
-// `ttl_seconds` is that of records that have none.
+// `ttl_seconds` is that of records that have none; `before`, which may be null,
+// is what was served of the same dataset until now.
 std::shared_ptr<const ServedDataset> MakeServedDataset(
-    std::shared_ptr<const FileDataset> data, uint32_t ttl_seconds);
+    std::shared_ptr<const FileDataset> data, uint32_t ttl_seconds,
+    const ServedDataset* before = nullptr);
 
 struct FileView {
   // By the datasets' names.

@@ -106,8 +106,8 @@ absl::Status FileWatcher::Load(Watched* watched, bool is_reload) {
   }
   watched->last_error.clear();
   LogLoaded(watched->spec, **loaded);
-  watched->served =
-      MakeServedDataset(*std::move(loaded), watched->spec.ttl.default_seconds);
+  watched->served = MakeServedDataset(*std::move(loaded),
+                                      watched->spec.ttl.default_seconds, old);
   return absl::OkStatus();
 }
 

@@ -53,10 +53,32 @@ bool EmbeddedRange(const AddressBytes& first, const AddressBytes& last,
 
 void AddHit(const Hit& hit, Finding* finding) {
   for (int i = 0; i < finding->hit_count; ++i) {
-    if (finding->hits[i].values == hit.values) return;
+    if (finding->hits[i].values == hit.values &&
+        finding->hits[i].instead == hit.instead) {
+      return;
+    }
   }
   if (finding->hit_count == kMaxHits) return;
   finding->hits[finding->hit_count++] = hit;
+}
+
+// Adds what `source` lists, if the client may see any of it.
+template <typename Source>
+void AddListed(const Source& source, ValueSetId id, SubjectKind subject,
+               uint32_t ipv4, int entry_labels, Finding* finding) {
+  const ValueSet& values = source.values->Get(id);
+  if (source.conditional) [[unlikely]] {
+    const Visibility& to = finding->visibility;
+    if (std::none_of(values.begin(), values.end(), [&](const Value& value) {
+          return value.condition.Holds(to.now_seconds, to.has_key);
+        })) {
+      return;
+    }
+    finding->conditional = true;
+  }
+  AddHit({&values, source.instead, subject, ipv4,
+          static_cast<uint8_t>(entry_labels)},
+         finding);
 }
 
 void FindIpv4(const ServedSources& sources, uint32_t address,
@@ -64,7 +86,7 @@ void FindIpv4(const ServedSources& sources, uint32_t address,
   for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
     const ValueSetId id = source.index->Lookup(address);
     if (id == kNotListed) continue;
-    AddHit({&source.values->Get(id), SubjectKind::kIpv4, address, 0}, finding);
+    AddListed(source, id, SubjectKind::kIpv4, address, 0, finding);
   }
 }
 
@@ -107,7 +129,7 @@ TestEntry LookUpIpv6(const ServedSources& sources,
     for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
       const ValueSetId id = source.index->Lookup(address.ipv6_first);
       if (id == kNotListed) continue;
-      AddHit({&source.values->Get(id), SubjectKind::kIpv6, 0, 0}, finding);
+      AddListed(source, id, SubjectKind::kIpv6, 0, 0, finding);
     }
     if (address.ipv6_first != kListedTestIpv6) return TestEntry::kNone;
     finding->test_subject = SubjectKind::kIpv6;
@@ -172,16 +194,16 @@ TestEntry LookUpName(const ServedSources& sources, const Query& query,
     if (entry == TestEntry::kNeverListed || result.values == kNotListed) {
       continue;
     }
-    AddHit({&source.values->Get(result.values),
-            source.subject_is_entry ? SubjectKind::kEntry : SubjectKind::kName,
-            0, static_cast<uint8_t>(result.matched_labels)},
-           finding);
+    AddListed(
+        source, result.values,
+        source.subject_is_entry ? SubjectKind::kEntry : SubjectKind::kName, 0,
+        result.matched_labels, finding);
   }
   return entry;
 }
 
 void FindNodes(const ServedZone& zone, const Place& place, const Query& query,
-               int labels_below, Finding* finding) {
+               Finding* finding) {
   const char* const name = reinterpret_cast<const char*>(query.name);
   const absl::string_view labels(name, query.label_offsets[place.labels]);
   for (const NodeMap* nodes : place.sources->nodes) {
@@ -192,7 +214,8 @@ void FindNodes(const ServedZone& zone, const Place& place, const Query& query,
   }
   if (place.labels == 0) finding->any_below = true;
   if (!place.in_subzone && !zone.subzone_parents.empty()) {
-    const absl::string_view below(name, query.label_offsets[labels_below]);
+    const absl::string_view below(name,
+                                  query.label_offsets[place.labels_in_zone]);
     finding->any_below =
         finding->any_below || zone.subzone_parents.contains(below);
   }
@@ -204,6 +227,85 @@ bool CanBeListed(const ServedSources& sources, const ReversedAddress& address) {
   if (sources.has_ipv4 && address.ipv4_octets == kIpv4Octets) return true;
   return (sources.has_ipv6 || sources.ipv4_in_ipv6) &&
          address.ipv6_nibbles == kIpv6Nibbles;
+}
+
+// Do the labels begin with a whole address, whatever follows?
+bool BeginsWithAddress(const Query& query, int labels) {
+  ReversedAddress address;
+  if (labels >= kIpv4Octets) {
+    ReadReversedAddress(query.name, query.label_offsets, kIpv4Octets, &address);
+    if (address.ipv4_octets == kIpv4Octets) return true;
+  }
+  if (labels < kIpv6Nibbles) return false;
+  ReadReversedAddress(query.name, query.label_offsets, kIpv6Nibbles, &address);
+  return address.ipv6_nibbles == kIpv6Nibbles;
+}
+
+// A client to which all is listed, or which is refused with a code.
+void ListAll(const ServedSources& sources, const Place& place,
+             const Query& query, const ReversedAddress& address,
+             Finding* finding) {
+  const Visibility& to = finding->visibility;
+  if (CanBeListed(sources, address) ||
+      (to.is_refusal && BeginsWithAddress(query, place.labels))) {
+    AddHit({to.all_listed, nullptr, SubjectKind::kClient, 0, 0}, finding);
+  } else if (to.is_refusal) {
+    // Something that would be told is below.
+    finding->any_below = true;
+  }
+}
+
+// A name of which the zone has nothing, that tells of a mistake. The names
+// above one exist (RFC 8020).
+void FindMistake(const Zone& zone, const Place& place, const Query& query,
+                 const ReversedAddress& address, Finding* finding) {
+  const ServedSources& sources = *place.sources;
+  const auto tell = [finding](const ValueSet& values) {
+    AddHit({&values, nullptr, SubjectKind::kName, 0, 0}, finding);
+  };
+  const bool whole_address = address.ipv4_octets == kIpv4Octets ||
+                             address.ipv6_nibbles == kIpv6Nibbles;
+  const bool may_be_address =
+      address.ipv4_octets > 0 || address.ipv6_nibbles > 0;
+  const bool has_addresses = sources.has_ipv4 || sources.has_ipv6;
+  if (!zone.wrong_kind.empty() && has_addresses != sources.has_names) {
+    if (sources.has_names && whole_address) {
+      if (address.ipv4_octets != kIpv4Octets ||
+          address.ipv4_first != kUnlistedTestIpv4) {
+        return tell(zone.wrong_kind);
+      }
+    } else if (sources.has_names && may_be_address) {
+      finding->any_below = true;
+    } else if (has_addresses && !may_be_address &&
+               absl::string_view(reinterpret_cast<const char*>(query.name),
+                                 query.label_offsets[place.labels]) !=
+                   kUnlistedTestName) {
+      return tell(zone.wrong_kind);
+    }
+  }
+  if (zone.mistyped.empty()) return;
+  const bool publishes =
+      !zone.config.lists.empty() || !zone.config.datasets.empty();
+  if (BeginsWithAddress(query, place.labels)) {
+    if (!whole_address || !publishes) tell(zone.mistyped);
+  } else {
+    finding->any_below = true;
+  }
+}
+
+// The key of the name's last label below the zone.
+const ServedKey* FindKey(const ServedZone& zone, const Query& query,
+                         int labels_below) {
+  if (labels_below == 0) return nullptr;
+  const uint8_t* const label =
+      query.name + query.label_offsets[labels_below - 1];
+  const absl::string_view text(reinterpret_cast<const char*>(label) + 1,
+                               label[0]);
+  for (const ServedKeys* keys : zone.keys) {
+    const ServedKey* const key = keys->Find(text);
+    if (key != nullptr) return key;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -219,8 +321,13 @@ Place FindPlace(const ServedZone& zone, const Query& query, int labels_below) {
   Place place;
   place.sources = &zone.sources;
   place.labels = labels_below;
-  if (zone.subzones.empty()) [[likely]] {
+  place.labels_in_zone = labels_below;
+  if (!zone.has_places) [[likely]] {
     return place;
+  }
+  place.key = FindKey(zone, query, labels_below);
+  if (place.key != nullptr) {
+    place.labels = place.labels_in_zone = --labels_below;
   }
   const char* const name = reinterpret_cast<const char*>(query.name);
   const int end = query.label_offsets[labels_below];
@@ -262,21 +369,18 @@ void PrefetchEntries(const Place& place, const ReversedAddress& address) {
 }
 
 void LookUp(const ServedZone& zone, const Place& place, const Query& query,
-            int labels_below, const ReversedAddress& address,
-            const Visibility& visibility, Finding* finding) {
+            const ReversedAddress& address, Finding* finding) {
   finding->hit_count = 0;
   finding->node_count = 0;
   finding->test_values = false;
   finding->test_subject = SubjectKind::kName;
   finding->any_below = false;
-  FindNodes(zone, place, query, labels_below, finding);
+  finding->conditional = false;
+  FindNodes(zone, place, query, finding);
   const ServedSources& sources = *place.sources;
-  if (place.labels == 0 || !visibility.listings) return;
-  if (visibility.all_listed != nullptr) {
-    if (CanBeListed(sources, address)) {
-      AddHit({visibility.all_listed, SubjectKind::kClient, 0, 0}, finding);
-    }
-    return;
+  if (place.labels == 0 || !finding->visibility.listings) return;
+  if (finding->visibility.all_listed != nullptr) {
+    return ListAll(sources, place, query, address, finding);
   }
   TestEntry entry = TestEntry::kNone;
   bool mapped = false;
@@ -302,6 +406,9 @@ void LookUp(const ServedZone& zone, const Place& place, const Query& query,
   }
   finding->test_values =
       entry == TestEntry::kAlwaysListed && finding->hit_count == 0;
+  if (zone.zone->tells_mistakes && !finding->exists()) [[unlikely]] {
+    FindMistake(*zone.zone, place, query, address, finding);
+  }
 }
 
 }  // namespace rbld

@@ -22,6 +22,7 @@ enum class SubjectKind : uint8_t { kIpv4, kIpv6, kName, kEntry, kClient };
 // Without initialisers: a Finding holds many, of which a query sets one or two.
 struct Hit {
   const ValueSet* values;
+  const ListValues* instead;  // IndexSource's
   SubjectKind subject;
   uint32_t ipv4;         // kIpv4: the address, host order
   uint8_t entry_labels;  // kEntry: how many of the last labels it has
@@ -31,7 +32,20 @@ struct Hit {
 inline constexpr int kMaxHits = 3 * kMaxListsPerZone;
 inline constexpr int kMaxNodes = 2 * kMaxListsPerZone;
 
+// What a client may see.
+struct Visibility {
+  bool listings = true;
+  // All that can be asked for is listed with these; null: it is not.
+  const ValueSet* all_listed = nullptr;
+  // `all_listed` tells that the client may not ask, whatever it asks for.
+  bool is_refusal = false;
+  // What conditional values hang on.
+  bool has_key = false;
+  int64_t now_seconds = 0;
+};
+
 struct Finding {
+  Visibility visibility;  // to be set before LookUp
   // The value sets of the zone's lists, each once.
   int hit_count = 0;
   int node_count = 0;
@@ -41,6 +55,8 @@ struct Finding {
   uint32_t test_ipv4 = 0;  // kIpv4: what was asked for
   // Something exists below this name, or it is a subzone.
   bool any_below = false;
+  // Not all values of the hits may be for this client.
+  bool conditional = false;
   Hit hits[kMaxHits];                  // the first hit_count are set
   const StaticNode* nodes[kMaxNodes];  // likewise
 
@@ -55,11 +71,15 @@ struct Place {
   const ServedSources* sources = nullptr;
   // Labels of the name below the zone, or below its subzone.
   int labels = 0;
+  // Labels of the name below the zone, or below the key.
+  int labels_in_zone = 0;
   bool in_subzone = false;
+  // That of the name's last label below the zone; null: none.
+  const ServedKey* key = nullptr;
 };
 
-// Finds the subzone with the longest name, if any; `labels_below` are those
-// below the zone.
+// Finds the key and the subzone with the longest name, if any; `labels_below`
+// are those below the zone.
 Place FindPlace(const ServedZone& zone, const Query& query, int labels_below);
 
 // Reads the place's labels as addresses and begins to load the heads of the
@@ -70,17 +90,9 @@ void ReadAndPrefetch(const Place& place, const Query& query,
 // Reads those heads and begins to load what LookUp will read.
 void PrefetchEntries(const Place& place, const ReversedAddress& address);
 
-// What a client may see: everything; nothing that is listed; or that all that
-// can be asked for is listed with `values`.
-struct Visibility {
-  bool listings = true;
-  const ValueSet* all_listed = nullptr;
-};
-
 // Fills `*finding`; `address` is of ReadAndPrefetch.
 void LookUp(const ServedZone& zone, const Place& place, const Query& query,
-            int labels_below, const ReversedAddress& address,
-            const Visibility& visibility, Finding* finding);
+            const ReversedAddress& address, Finding* finding);
 
 }  // namespace rbld
 

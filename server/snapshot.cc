@@ -48,51 +48,86 @@ int CountLabelsOf(absl::string_view labels) {
   return count;
 }
 
+// What `values` means in a zone.
+struct Meaning {
+  const ValueTable* values = nullptr;
+  const ListValues* instead = nullptr;
+  bool conditional = false;
+  bool subject_is_entry = false;
+};
+
 // Adds what `index` has to what the sources' kind lets be asked for.
-void AddIndex(const ListIndex& index, const ValueTable* values,
-              bool subject_is_entry, ServedSources* sources) {
+void AddIndex(const ListIndex& index, const Meaning& meaning,
+              ServedSources* sources) {
   static constexpr AddressBytes kFirst = {};
   AddressBytes last;
   last.fill(0xff);
   if (sources->has_ipv4 && index.ipv4->AnyWithin(0, 0xffffffff)) {
-    sources->ipv4.push_back({index.ipv4.get(), values});
+    sources->ipv4.push_back({index.ipv4.get(), meaning.values, meaning.instead,
+                             meaning.conditional});
   }
   if (sources->has_ipv6 && index.ipv6->AnyWithin(kFirst, last)) {
-    sources->ipv6.push_back({index.ipv6.get(), values});
+    sources->ipv6.push_back({index.ipv6.get(), meaning.values, meaning.instead,
+                             meaning.conditional});
   }
   if (sources->has_names && index.names->node_count() > 0) {
-    sources->names.push_back({index.names.get(), values, subject_is_entry});
+    sources->names.push_back({{index.names.get(), meaning.values,
+                               meaning.instead, meaning.conditional},
+                              meaning.subject_is_entry});
   }
 }
 
 void AddDataset(const FileDataset& data, const NodeMap& nodes,
-                bool kind_from_files, ServedSources* sources) {
+                const ListValues* instead, bool kind_from_files,
+                ServedSources* sources) {
   if (kind_from_files) {
     sources->has_ipv4 |= IsIpv4Set(data.type);
     sources->has_ipv6 |= IsIpv6Set(data.type);
     sources->has_names |= IsNameSet(data.type);
   }
-  AddIndex(data.index, data.values.get(), true, sources);
+  AddIndex(data.index,
+           {data.values.get(), instead, data.conditional,
+            /*subject_is_entry=*/true},
+           sources);
   if (!nodes.empty()) sources->nodes.push_back(&nodes);
 }
 
+template <typename Map>
+const ListValues* FindOrNull(const Map& map, const std::string& name) {
+  const auto found = map.find(name);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+// The sources of a subzone, which are made when they are missing.
+ServedSources* SubzoneOf(const std::string& labels, ServedZone* served) {
+  const auto [found, fresh] = served->subzones.try_emplace(labels);
+  if (fresh) {
+    found->second.ipv4_in_ipv6 = served->zone->config.ipv4_in_ipv6;
+    served->max_subzone_labels =
+        std::max(served->max_subzone_labels, CountLabelsOf(labels));
+    AddNodesAbove(labels, &served->subzone_parents);
+  }
+  return &found->second;
+}
+
+void SetKind(const ZoneConfig& config, ServedSources* sources) {
+  sources->ipv4_in_ipv6 = config.ipv4_in_ipv6;
+  if (config.kind_from_files) return;
+  sources->has_ipv4 = config.has_ipv4;
+  sources->has_ipv6 = config.has_ipv6;
+  sources->has_names = config.has_names;
+}
+
 // A combined dataset's sections belong to the zone and to its subzones.
-void AddSections(const ServedDataset& dataset, bool ipv4_in_ipv6,
-                 ServedZone* served) {
+void AddSections(const ServedDataset& dataset, ServedZone* served) {
   for (const FileDataset::Subzone& subzone : dataset.data->subzones) {
     const bool is_base = subzone.labels.empty();
-    ServedSources& sources =
-        is_base ? served->sources : served->subzones[subzone.labels];
-    if (!is_base) {
-      sources.ipv4_in_ipv6 = ipv4_in_ipv6;
-      served->max_subzone_labels =
-          std::max(served->max_subzone_labels, CountLabelsOf(subzone.labels));
-      AddNodesAbove(subzone.labels, &served->subzone_parents);
-    }
+    ServedSources* const sources =
+        is_base ? &served->sources : SubzoneOf(subzone.labels, served);
     for (const size_t section : subzone.sections) {
       AddDataset(*dataset.data->sections[section],
-                 dataset.section_nodes[section],
-                 !is_base || served->zone->config.kind_from_files, &sources);
+                 dataset.section_nodes[section], nullptr,
+                 !is_base || served->zone->config.kind_from_files, sources);
     }
   }
 }
@@ -136,13 +171,23 @@ void Snapshot::AddSources(ServedZone* served) const {
   // RFC 6471 §3.4: a list that has ended lists nothing, not even its test
   // entries.
   if (config.state == ZoneState::kRetired) return;
-  sources.ipv4_in_ipv6 = config.ipv4_in_ipv6;
-  if (!config.kind_from_files) {
-    sources.has_ipv4 = config.has_ipv4;
-    sources.has_ipv6 = config.has_ipv6;
-    sources.has_names = config.has_names;
+  if (served->zone->access != nullptr) {
+    served->access_lists.push_back(served->zone->access.get());
   }
-  for (const std::string& name : config.datasets) {
+  SetKind(config, &sources);
+  AddListed(config, served, &sources);
+  for (const SubzoneConfig& subzone : config.subzones) {
+    ServedSources* const below = SubzoneOf(subzone.labels, served);
+    SetKind(config, below);
+    AddListed(subzone, served, below);
+  }
+  served->has_places = !served->subzones.empty() || !served->keys.empty();
+}
+
+// What a zone or a subzone publishes.
+void Snapshot::AddListed(const ZoneSources& sources, ServedZone* served,
+                         ServedSources* out) const {
+  for (const std::string& name : sources.datasets) {
     const auto found = files_->datasets.find(name);
     if (found == files_->datasets.end() || !found->second->usable()) {
       served->failed = true;
@@ -153,14 +198,20 @@ void Snapshot::AddSources(ServedZone* served) const {
       served->access_lists.push_back(dataset.data.get());
       continue;
     }
-    AddDataset(*dataset.data, dataset.nodes, config.kind_from_files, &sources);
-    AddSections(dataset, config.ipv4_in_ipv6, served);
-  }
-  for (const std::string& name : config.lists) {
-    const auto list = view_->lists.find(name);
-    if (list != view_->lists.end()) {
-      AddIndex(*list->second, view_->values.get(), false, &sources);
+    if (dataset.keys != nullptr) {
+      served->keys.push_back(dataset.keys.get());
+      continue;
     }
+    AddDataset(*dataset.data, dataset.nodes,
+               FindOrNull(sources.dataset_values, name),
+               served->zone->config.kind_from_files, out);
+    AddSections(dataset, served);
+  }
+  for (const std::string& name : sources.lists) {
+    const auto list = view_->lists.find(name);
+    if (list == view_->lists.end()) continue;
+    AddIndex(*list->second,
+             {view_->values.get(), FindOrNull(sources.list_values, name)}, out);
   }
 }
 
@@ -173,7 +224,12 @@ void Snapshot::AddMetadata(ServedZone* served) const {
       serial != view_->zone_serials.end() ? serial->second : config.serial_base;
   bool has_soa = false;
   int64_t newest_mtime = 0;
-  for (const std::string& name : config.datasets) {
+  std::vector<std::string> datasets = config.datasets;
+  for (const SubzoneConfig& subzone : config.subzones) {
+    datasets.insert(datasets.end(), subzone.datasets.begin(),
+                    subzone.datasets.end());
+  }
+  for (const std::string& name : datasets) {
     const auto found = files_->datasets.find(name);
     if (found == files_->datasets.end() || !found->second->usable()) continue;
     const FileDataset& data = *found->second->data;
@@ -224,7 +280,7 @@ bool Covers(const StoreView& view, const ZoneTable& zones) {
     if (view.zone_serials.find(zone.config.name) == view.zone_serials.end()) {
       return false;
     }
-    for (const std::string& list : zone.config.lists) {
+    for (const std::string& list : PublishedLists(zone.config)) {
       if (view.lists.find(list) == view.lists.end()) return false;
     }
   }

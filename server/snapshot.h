@@ -18,16 +18,17 @@
 
 namespace rbld {
 
-// An index and what its value set ids mean.
+// An index, and what its value set ids mean in a zone.
 template <typename Index>
 struct IndexSource {
   const Index* index = nullptr;
   const ValueTable* values = nullptr;
+  // What the zone says instead of its values; null: nothing.
+  const ListValues* instead = nullptr;
+  bool conditional = false;  // FileDataset's
 };
 
-struct NameSource {
-  const NameIndex* index = nullptr;
-  const ValueTable* values = nullptr;
+struct NameSource : IndexSource<NameIndex> {
   // What `$` means in its reasons: the entry that lists the name (rbldnsd), or
   // the name that was asked for.
   bool subject_is_entry = false;
@@ -60,7 +61,10 @@ struct ServedZone {
   absl::flat_hash_map<std::string, ServedSources> subzones;
   NodeMap subzone_parents;
   int max_subzone_labels = 0;
+  // It has subzones or keys (FindPlace).
+  bool has_places = false;
   std::vector<const FileDataset*> access_lists;
+  std::vector<const ServedKeys*> keys;
   // The zone's NS records, as an answer's block and as what follows the owner
   // of each.
   StaticRrset ns;
@@ -97,6 +101,8 @@ class Snapshot {
            std::shared_ptr<const StoreView> view,
            std::shared_ptr<const FileView> files);
   void AddSources(ServedZone* served) const;
+  void AddListed(const ZoneSources& sources, ServedZone* served,
+                 ServedSources* out) const;
   void AddMetadata(ServedZone* served) const;
 
   const std::shared_ptr<const ZoneTable> table_;

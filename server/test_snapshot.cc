@@ -108,6 +108,7 @@ TestSnapshot& TestSnapshot::AddDataset(const std::string& name,
   spec.name = name;
   spec.type = type;
   spec.files = {name};
+  spec.entry_parameters = MayHaveParameters(type);
   FileDatasetLoadOptions options;
   options.name_seed = kSeed;
   options.open_file =

@@ -61,18 +61,19 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
           absl::StrCat("cannot watch a socket: ", uv_strerror(error)));
     }
     udp->poll.data = udp.get();
-    uv_poll_start(
-        &udp->poll, UV_READABLE,
-        [](uv_poll_t* poll, int /*status*/, int /*events*/) {
-          auto* const self = static_cast<UdpSocket*>(poll->data);
-          for (int i = 0; i < kUdpBatchesPerTurn; ++i) {
-            // A batch that is not full has emptied the socket.
-            if (self->worker->udp_batch_.Serve(
-                    self->socket.get(), self->wildcard) < kUdpBatchMessages) {
-              break;
-            }
-          }
-        });
+    uv_poll_start(&udp->poll, UV_READABLE,
+                  [](uv_poll_t* poll, int /*status*/, int /*events*/) {
+                    auto* const self = static_cast<UdpSocket*>(poll->data);
+                    for (int i = 0; i < kUdpBatchesPerTurn; ++i) {
+                      // Under load more have come while the last batch was
+                      // answered; looking costs less than being told so by the
+                      // event loop.
+                      if (self->worker->udp_batch_.Serve(self->socket.get(),
+                                                         self->wildcard) == 0) {
+                        break;
+                      }
+                    }
+                  });
     udp_sockets_.push_back(std::move(udp));
     tcp_server_->Listen(std::move(pair.tcp));
   }

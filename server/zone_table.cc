@@ -1,10 +1,12 @@
 #include "server/zone_table.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "dns/constants.h"
 #include "dns/name.h"
+#include "server/access.h"
 
 namespace rbld {
 namespace {
@@ -18,6 +20,10 @@ absl::string_view ParentOf(absl::string_view wire_name) {
 absl::string_view LabelsBelow(absl::string_view wire_name,
                               absl::string_view zone) {
   return wire_name.substr(0, wire_name.size() - zone.size());
+}
+
+ValueSet AsSet(const std::optional<Value>& value) {
+  return value.has_value() ? ValueSet{*value} : ValueSet();
 }
 
 }  // namespace
@@ -45,10 +51,15 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
                     wire.size()) != static_cast<int>(wire.size())) {
     return error("its wire name is malformed");
   }
-  const size_t sources = config.lists.size() + config.datasets.size();
-  if (sources > kMaxListsPerZone) {
+  std::vector<const ZoneSources*> all_sources = {&config};
+  for (const SubzoneConfig& subzone : config.subzones) {
+    all_sources.push_back(&subzone);
+  }
+  for (const ZoneSources* sources : all_sources) {
+    const size_t count = sources->lists.size() + sources->datasets.size();
+    if (count <= kMaxListsPerZone) continue;
     return error(absl::StrCat(
-        "it publishes ", sources, " lists and datasets, and the most is ",
+        "it publishes ", count, " lists and datasets, and the most is ",
         kMaxListsPerZone, "; put some of them into a zone of their own"));
   }
   const int number = static_cast<int>(zones_.size());
@@ -60,6 +71,12 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
   zone.label_count = LabelCount(wire);
   zone.counter_slot = slot;
   zone.nodes[""];
+  zone.access = MakeAccessList(config.access);
+  zone.refused = AsSet(config.refused);
+  zone.over_quota = AsSet(config.over_quota);
+  zone.wrong_kind = AsSet(config.wrong_kind);
+  zone.mistyped = AsSet(config.mistyped);
+  zone.tells_mistakes = !zone.wrong_kind.empty() || !zone.mistyped.empty();
   for (const StaticRecord& record : config.records) {
     if (!NameEndsIn(record.owner_wire, wire)) {
       return error(absl::StrCat("the static record of ",

@@ -31,6 +31,14 @@ struct Zone {
   // Static records, the names between them and the apex, and those of zones of
   // ours below this one. The apex's SOA and NS are not here.
   NodeMap nodes;
+  // ZoneConfig::access; null: none.
+  std::shared_ptr<const FileDataset> access;
+  // Those of ZoneConfig; empty: none.
+  ValueSet refused;
+  ValueSet over_quota;
+  ValueSet wrong_kind;
+  ValueSet mistyped;
+  bool tells_mistakes = false;  // the last two are not both empty
 };
 
 class ZoneTable {

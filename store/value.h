@@ -16,10 +16,30 @@ inline constexpr int kMaxReasonBytes = 4096;
 inline constexpr int kMaxValuesPerListing = 64;
 inline constexpr uint32_t kMaxTtlSeconds = 0x7fffffff;  // RFC 2181 §8
 
+// When a value is to be seen, and by whom. Only watched files have such values;
+// the store's are seen by all, at once.
+struct ValueCondition {
+  int64_t not_before = 0;  // seconds since 1970 UTC
+  // A key in the queried name (server/query_keys.h): is it needed, and does
+  // `not_before` not count for who has one?
+  bool needs_key = false;
+  bool key_skips_wait = false;
+
+  bool always() const { return not_before == 0 && !needs_key; }
+  bool Holds(int64_t now_seconds, bool has_key) const {
+    if (needs_key && !has_key) return false;
+    return (key_skips_wait && has_key) || now_seconds >= not_before;
+  }
+
+  friend auto operator<=>(const ValueCondition&,
+                          const ValueCondition&) = default;
+};
+
 struct Value {
   uint32_t code = 0x7f000002;  // the A record, host order
   std::string reason;          // TXT template; empty: no TXT record
   uint32_t ttl_seconds = 0;    // 0: the zone's
+  ValueCondition condition = {};
 
   friend auto operator<=>(const Value&, const Value&) = default;
 };

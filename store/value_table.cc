@@ -15,7 +15,7 @@ uint32_t ContentHash(const ValueSet& values) {
   size_t hash = values.size();
   for (const Value& value : values) {
     hash = absl::HashOf(hash, value.code, absl::string_view(value.reason),
-                        value.ttl_seconds);
+                        value.ttl_seconds, value.condition.not_before);
   }
   return static_cast<uint32_t>(hash ^ hash >> 32);
 }

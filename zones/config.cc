@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -11,8 +12,8 @@
 #include "base/file_util.h"
 #include "dns/name.h"
 #include "zones/config_settings.h"
+#include "zones/config_zone.h"
 #include "zones/dump_format.h"
-#include "zones/static_records.h"
 
 namespace rbld {
 namespace {
@@ -160,147 +161,6 @@ absl::Status FinishList(const TomlNode& node, Config* config,
   return absl::OkStatus();
 }
 
-// The zone's own name, its kind and its lists.
-absl::Status FinishZoneBasics(const Config& config, ZoneDraft* draft) {
-  ZoneConfig& zone = draft->zone;
-  const absl::StatusOr<std::string> wire = NameFromText(zone.name);
-  if (!wire.ok() || *wire == std::string(1, '\0')) {
-    return draft->name_node.Error(absl::StrCat(
-        "\"", zone.name, "\" is no zone name",
-        wire.ok() ? "" : absl::StrCat(" (", wire.status().message(), ")")));
-  }
-  // An address below the zone must fit into a name (RFC 1035 §2.3.4).
-  constexpr size_t kIpv6NibbleBytes = 64;
-  if (wire->size() + kIpv6NibbleBytes > kMaxWireNameBytes) {
-    return draft->name_node.Error(
-        "the name is too long; with the 32 nibbles of an IPv6 address it "
-        "would be over 255 bytes");
-  }
-  zone.wire_name = absl::AsciiStrToLower(*wire);
-  std::string text = NameToText(zone.wire_name);
-  text.pop_back();
-  zone.name = std::move(text);
-  if (!draft->kinds.empty()) {
-    zone.has_ipv4 = zone.has_ipv6 = zone.has_names = false;
-  }
-  for (const auto& [kind, node] : draft->kinds) {
-    if (kind == "ipv4" || kind == "mixed") zone.has_ipv4 = true;
-    if (kind == "ipv6" || kind == "mixed") zone.has_ipv6 = true;
-    if (kind == "names") zone.has_names = true;
-    if (kind == "files") zone.kind_from_files = true;
-    if (kind != "ipv4" && kind != "ipv6" && kind != "mixed" &&
-        kind != "names" && kind != "files") {
-      return node.Error(absl::StrCat(
-          "\"", kind,
-          "\" is no kind; use \"ipv4\", \"ipv6\", \"names\", \"mixed\" "
-          "(IPv4 and IPv6) or \"files\""));
-    }
-  }
-  for (const auto& [name, node] : draft->lists) {
-    bool known = false;
-    for (const ListConfig& list : config.lists) known |= list.name == name;
-    if (!known) {
-      return node.Error(absl::StrCat("there is no list \"", name,
-                                     "\"; add a [[list]] of that name, or "
-                                     "correct this one"));
-    }
-    for (const std::string& other : zone.lists) {
-      if (other == name) {
-        return node.Error(
-            absl::StrCat("the list \"", name, "\" stands here twice"));
-      }
-    }
-    zone.lists.push_back(name);
-  }
-  return absl::OkStatus();
-}
-
-// A name of the file that is a whole name, with or without its final dot.
-absl::StatusOr<std::string> ReadHostName(const std::string& text,
-                                         const TomlNode& node) {
-  const absl::StatusOr<std::string> wire = NameFromText(text);
-  if (!wire.ok()) return node.Error(wire.status().message());
-  if (LabelCount(*wire) < 2) {
-    return node.Error(absl::StrCat(
-        "\"", text, "\" must be a whole name, such as ns1.example.org"));
-  }
-  return absl::AsciiStrToLower(*wire);
-}
-
-absl::Status FinishZoneRecords(ZoneDraft* draft) {
-  ZoneConfig& zone = draft->zone;
-  for (const auto& [text, node] : draft->ns) {
-    absl::StatusOr<std::string> wire = ReadHostName(text, node);
-    if (!wire.ok()) return wire.status();
-    for (const std::string& other : zone.ns_wire) {
-      if (other == *wire) {
-        return node.Error(absl::StrCat("\"", text, "\" stands here twice"));
-      }
-    }
-    zone.ns_wire.push_back(*std::move(wire));
-  }
-  if (zone.ns_wire.empty() && zone.metadata_from_files) {
-    // Whoever serves the zone from files may say it there.
-    zone.soa_mname_wire = zone.wire_name;
-  } else if (zone.ns_wire.empty()) {
-    return draft->node.Error(
-        "`ns` names no name server; a zone has one at "
-        "least (RFC 1034 §4.2.2)");
-  }
-  if (!zone.ns_wire.empty()) zone.soa_mname_wire = zone.ns_wire.front();
-  if (draft->mname_node.present()) {
-    absl::StatusOr<std::string> wire =
-        ReadHostName(draft->mname, draft->mname_node);
-    if (!wire.ok()) return wire.status();
-    zone.soa_mname_wire = *std::move(wire);
-  }
-  absl::StatusOr<std::string> rname = MailboxToWire(
-      draft->rname_node.present() ? draft->rname
-                                  : absl::StrCat("hostmaster.", zone.name));
-  if (!rname.ok()) {
-    return (draft->rname_node.present() ? draft->rname_node : draft->node)
-        .Error(rname.status().message());
-  }
-  zone.soa_rname_wire = *std::move(rname);
-  for (const auto& [text, node] : draft->records) {
-    absl::StatusOr<StaticRecord> record =
-        ParseStaticRecord(zone, zone.ttl_seconds, text);
-    if (!record.ok()) return node.Error(record.status().message());
-    const absl::Status status = AddStaticRecord(*std::move(record), &zone);
-    if (!status.ok()) return node.Error(status.message());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status FinishZone(const TomlNode& node, Config* config,
-                        std::map<std::string, uint32_t>* lines) {
-  ZoneDraft draft;
-  draft.node = node;
-  if (const absl::Status s = ReadTable(node, ZoneSettings(), &draft); !s.ok()) {
-    return s;
-  }
-  if (const absl::Status s = FinishZoneBasics(*config, &draft); !s.ok()) {
-    return s;
-  }
-  ZoneConfig& zone = draft.zone;
-  const auto [first, fresh] = lines->emplace(zone.name, draft.name_node.line());
-  if (!fresh) {
-    return draft.name_node.Error(
-        absl::StrCat("there is a zone \"", zone.name, "\" already, at line ",
-                     first->second, "; give this one another name"));
-  }
-  if (const absl::Status s = FinishZoneRecords(&draft); !s.ok()) return s;
-  if (const absl::Status s = CheckReason(zone.test_reason); !s.ok()) {
-    return draft.test_reason_node.Error(s.message());
-  }
-  if (!draft.test_reason_node.present()) {
-    zone.test_reason = absl::StrCat("Test entry of ", zone.name,
-                                    " (RFC 5782); it is always listed");
-  }
-  config->zones.push_back(std::move(zone));
-  return absl::OkStatus();
-}
-
 // The lists or zones that a dataset names.
 absl::Status FinishDatasetUsers(const Config& config, DatasetDraft* draft) {
   DatasetConfig& dataset = draft->dataset;
@@ -313,17 +173,12 @@ absl::Status FinishDatasetUsers(const Config& config, DatasetDraft* draft) {
                                     : "`zones`, not for `lists`"));
   }
   for (const auto& [name, node] : draft->lists) {
-    bool known = false;
-    for (const ListConfig& list : config.lists) known |= list.name == name;
-    if (!known) {
-      return node.Error(absl::StrCat("there is no list \"", name,
-                                     "\"; add a [[list]] of that name, or "
-                                     "correct this one"));
-    }
+    const absl::Status s = CheckListIsKnown(config, name, node);
+    if (!s.ok()) return s;
     dataset.lists.push_back(name);
   }
   for (const auto& [name, node] : draft->zones) {
-    bool known = name == "*" && dataset.spec.type == DatasetType::kAcl;
+    bool known = name == "*" && IsAccessList(dataset.spec.type);
     for (const ZoneConfig& zone : config.zones) known |= zone.name == name;
     if (!known) {
       return node.Error(
@@ -339,6 +194,24 @@ absl::Status FinishDatasetUsers(const Config& config, DatasetDraft* draft) {
                      holds_listings ? "lists" : "zones", "`"));
   }
   return absl::OkStatus();
+}
+
+// Adds a dataset of listings to a zone that publishes one of its lists.
+bool UseDataset(const DatasetConfig& dataset, ZoneSources* sources) {
+  bool used = false;
+  for (const std::string& list : sources->lists) {
+    if (std::find(dataset.lists.begin(), dataset.lists.end(), list) ==
+        dataset.lists.end()) {
+      continue;
+    }
+    if (!used) sources->datasets.push_back(dataset.spec.name);
+    used = true;
+    const auto values = sources->list_values.find(list);
+    if (values != sources->list_values.end()) {
+      sources->dataset_values.emplace(dataset.spec.name, values->second);
+    }
+  }
+  return used;
 }
 
 absl::Status FinishDataset(const TomlNode& node, Config* config) {
@@ -368,45 +241,30 @@ absl::Status FinishDataset(const TomlNode& node, Config* config) {
   if (const absl::Status s = FinishDatasetUsers(*config, &draft); !s.ok()) {
     return s;
   }
+  if (!draft.entry_parameters.present()) {
+    dataset.spec.entry_parameters = dataset.spec.type == DatasetType::kDnhash;
+  } else if (dataset.spec.entry_parameters &&
+             !MayHaveParameters(dataset.spec.type)) {
+    return draft.entry_parameters.Error(
+        "only the types dnhash, ip4trie and ip6trie have parameters");
+  }
   for (ZoneConfig& zone : config->zones) {
-    bool used = false;
-    for (const std::string& list : dataset.lists) {
-      for (const std::string& published : zone.lists) used |= published == list;
+    bool used = UseDataset(dataset, &zone);
+    for (SubzoneConfig& subzone : zone.subzones) {
+      used |= UseDataset(dataset, &subzone);
     }
     for (const std::string& name : dataset.zones) {
-      used |= name == zone.name || name == "*";
+      if (name != zone.name && name != "*") continue;
+      zone.datasets.push_back(dataset.spec.name);
+      used = true;
     }
     if (!used) continue;
-    zone.datasets.push_back(dataset.spec.name);
     // Records of generic data are rendered once, for all zones.
     if (dataset.spec.ttl.default_seconds == 0) {
       dataset.spec.ttl.default_seconds = zone.ttl_seconds;
     }
   }
   config->datasets.push_back(std::move(dataset));
-  return absl::OkStatus();
-}
-
-// What can be said of a zone once its datasets are known.
-absl::Status CheckZoneSources(const TomlNode& node, const ZoneConfig& zone) {
-  if (zone.state == ZoneState::kRetired) return absl::OkStatus();
-  if (zone.lists.empty() && zone.datasets.empty()) {
-    return node.Error(
-        "publishes no list; name at least one in `lists`, or set state = "
-        "\"retired\"");
-  }
-  if (!zone.datasets.empty() && !zone.metadata_from_files &&
-      !zone.unix_time_serial) {
-    return node.Error(absl::StrCat(
-        "has data of watched files (dataset ", zone.datasets.front(),
-        "), so that its serial must be a time: set serial = \"unixtime\", or "
-        "metadata = \"files\""));
-  }
-  if (zone.kind_from_files && zone.datasets.empty()) {
-    return node.Error(
-        "is of the kind \"files\", but has no dataset; name what is asked "
-        "for in `kind`");
-  }
   return absl::OkStatus();
 }
 
@@ -439,12 +297,16 @@ absl::Status FinishDump(const TomlNode& node, Config* config) {
   DumpConfig& dump = draft.dump;
   dump.zone = absl::AsciiStrToLower(dump.zone);
   if (!dump.zone.empty() && dump.zone.back() == '.') dump.zone.pop_back();
-  bool known = false;
-  for (const ZoneConfig& zone : config->zones) known |= zone.name == dump.zone;
-  if (!known) {
+  const auto zone = std::find_if(
+      config->zones.begin(), config->zones.end(),
+      [&dump](const ZoneConfig& known) { return known.name == dump.zone; });
+  if (zone == config->zones.end()) {
     return draft.zone_node.Error(
         absl::StrCat("there is no zone \"", dump.zone,
                      "\"; add a [[zone]] of that name, or correct this one"));
+  }
+  if (const absl::Status s = CheckDumpable(*zone); !s.ok()) {
+    return draft.zone_node.Error(s.message());
   }
   for (const auto& [name, format_node] : draft.formats) {
     const absl::StatusOr<DumpFormat> format = ParseDumpFormat(name);

@@ -3,11 +3,14 @@
 #define RBLD_ZONES_CONFIG_H_
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/ip_prefix.h"
 #include "store/guard.h"
 #include "store/publisher.h"
 #include "store/value.h"
@@ -26,7 +29,43 @@ struct StaticRecord {
 
 enum class ZoneState { kServing, kRetired };
 
-struct ZoneConfig {
+// How the values of several listings become A records.
+enum class Combining {
+  kRecords,  // one record for each different code
+  kBitMask,  // one record, whose bits are those of all codes
+};
+
+// What a zone says instead of the values of a list's listings.
+struct ListValues {
+  uint32_t code = 0;  // 0: the listing's own
+  std::optional<std::string> reason;
+
+  bool any() const { return code != 0 || reason.has_value(); }
+};
+
+// What a zone, or one of its subzones, publishes.
+struct ZoneSources {
+  std::vector<std::string> lists;     // names of ListConfigs, in order
+  std::vector<std::string> datasets;  // names of DatasetConfigs, in order:
+                                      // those of its lists and its own
+  std::map<std::string, ListValues> list_values;     // by list
+  std::map<std::string, ListValues> dataset_values;  // by dataset
+};
+
+// A part of a zone: the zone's SOA, serial, kind and access are its own too.
+struct SubzoneConfig : ZoneSources {
+  std::string name;    // "sbl": relative to the zone
+  std::string labels;  // wire form, lower case, without the root's byte
+};
+
+// Who may ask a zone; the longest prefix that contains the client holds.
+struct AccessConfig {
+  std::vector<IpPrefix> clients;
+  AccessAction action = AccessAction::kPass;
+  Value value;  // of kListed
+};
+
+struct ZoneConfig : ZoneSources {
   std::string name;       // "relays.example.org": lower case, no final dot
   std::string wire_name;  // lower-case wire form with the root's byte
   bool has_ipv4 = true;   // its kind
@@ -38,9 +77,19 @@ struct ZoneConfig {
   // 6to4 (2002::/16) address?
   bool ipv4_in_ipv6 = false;
   ZoneState state = ZoneState::kServing;
-  std::vector<std::string> lists;     // names of ListConfigs, in order
-  std::vector<std::string> datasets;  // names of DatasetConfigs, in order:
-                                      // those of its lists and its own
+  std::vector<SubzoneConfig> subzones;
+  Combining combining = Combining::kRecords;
+  std::vector<AccessConfig> access;
+  // Is a client with a key that passes asked no further?
+  bool key_overrides_access = false;
+  // Codes that tell a client what is wrong instead of listing anything. Without
+  // `refused` and `over_quota` the answer is REFUSED, without the others
+  // NXDOMAIN.
+  std::optional<Value> refused;     // to clients that may not ask
+  std::optional<Value> over_quota;  // to keys that asked too often
+  std::optional<Value> wrong_kind;  // a name where addresses are listed, or the
+                                    // other way round
+  std::optional<Value> mistyped;    // an address below what is no zone of ours
   // $SOA and $NS of its datasets come before what stands here.
   bool metadata_from_files = false;
   bool ns_in_answers = false;  // the NS records in the authority section of
@@ -129,6 +178,13 @@ absl::StatusOr<Config> LoadConfig(const std::string& path);
 // The same from text; `path` is for messages and relative paths.
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    const std::string& path);
+
+// The lists of a zone and of its subzones, each once.
+std::vector<std::string> PublishedLists(const ZoneConfig& zone);
+
+// FailedPrecondition, with the reason and the cure, if a dump cannot hold all
+// that the zone answers.
+absl::Status CheckDumpable(const ZoneConfig& zone);
 
 // What the publisher wants of it.
 std::vector<ListSpec> ListSpecs(const Config& config);

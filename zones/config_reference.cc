@@ -71,6 +71,16 @@ std::string ConfigReference() {
               "test entries of its kind.",
               ZoneSettings(), &out);
   AppendTable("[[zone]] soa", "The keys of `soa`.", SoaSettings(), &out);
+  AppendTable("[[zone]] lists", "The keys of a table in `lists`.",
+              ListUseSettings(), &out);
+  AppendTable("[[zone]] refused, over_quota, wrong_kind, mistyped",
+              "What a client is told with a code. Careless clients take every "
+              "code for a listing; REFUSED is the safe answer.",
+              RefusalSettings(), &out);
+  AppendTable("[[zone.subzone]]", "One for each subzone.", SubzoneSettings(),
+              &out);
+  AppendTable("[[zone.access]]", "One for each set of clients.",
+              AccessSettings(), &out);
   AppendTable("[files]", "How data files are watched.", FilesSettings(), &out);
   AppendTable("[[dataset]]",
               "One for each set of data files in rbldnsd's formats. They are "

@@ -90,6 +90,79 @@ absl::Status Values(const TomlNode& node, ListDraft* out) {
   return absl::OkStatus();
 }
 
+absl::Status ListUses(const TomlNode& node, std::vector<ListUse>* out) {
+  ListUse single;
+  if (node.ReadString(&single.name).ok()) {
+    single.node = node;
+    *out = {single};
+    return absl::OkStatus();
+  }
+  std::vector<TomlNode> elements;
+  if (absl::Status s = node.ReadArray(&elements); !s.ok()) return s;
+  for (const TomlNode& element : elements) {
+    ListUse use;
+    use.node = element;
+    if (!element.ReadString(&use.name).ok()) {
+      const absl::Status s = ReadTable(element, ListUseSettings(), &use);
+      if (!s.ok()) return s;
+    }
+    out->push_back(std::move(use));
+  }
+  return absl::OkStatus();
+}
+
+// A code that is given must be one.
+absl::Status AnyCode(const TomlNode& node, uint32_t* code) {
+  absl::Status s = ReadCode(node, code);
+  if (!s.ok()) return s;
+  s = CheckCode(*code, /*any_code=*/true);
+  return s.ok() ? s : node.Error(s.message());
+}
+
+template <auto kField>
+absl::Status Refusal(const TomlNode& node, ZoneDraft* out) {
+  Value value;
+  if (absl::Status s = ReadTable(node, RefusalSettings(), &value); !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckReason(value.reason); !s.ok()) {
+    return node.Error(s.message());
+  }
+  out->zone.*kField = std::move(value);
+  return absl::OkStatus();
+}
+
+absl::Status Combine(const TomlNode& node, ZoneDraft* out) {
+  std::string text;
+  if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
+  if (text != "records" && text != "bitmask") {
+    return node.Error(absl::StrCat(
+        "\"", text, "\" is no way; use \"records\" or \"bitmask\""));
+  }
+  out->zone.combining =
+      text == "bitmask" ? Combining::kBitMask : Combining::kRecords;
+  return absl::OkStatus();
+}
+
+absl::Status Action(const TomlNode& node, AccessDraft* out) {
+  static constexpr std::pair<absl::string_view, AccessAction> kActions[] = {
+      {"pass", AccessAction::kPass},     {"refuse", AccessAction::kRefuse},
+      {"ignore", AccessAction::kIgnore}, {"empty", AccessAction::kEmpty},
+      {"listed", AccessAction::kListed},
+  };
+  std::string text;
+  if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
+  for (const auto& [name, action] : kActions) {
+    if (text != name) continue;
+    out->access.action = action;
+    return absl::OkStatus();
+  }
+  return node.Error(
+      absl::StrCat("\"", text,
+                   "\" is no action; use \"pass\", \"refuse\", \"ignore\", "
+                   "\"empty\" or \"listed\""));
+}
+
 absl::Status State(const TomlNode& node, ZoneDraft* out) {
   std::string text;
   if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
@@ -165,7 +238,7 @@ const std::vector<Setting<DatasetDraft>>& DatasetSettings() {
        }},
       {{"type", "string", "", true,
         "rbldnsd's: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, dnhash, "
-        "generic, combined or acl"},
+        "generic, combined, acl or aclkey"},
        [](const TomlNode& node, DatasetDraft* out) {
          out->type_node = node;
          return node.ReadString(&out->type);
@@ -181,8 +254,8 @@ const std::vector<Setting<DatasetDraft>>& DatasetSettings() {
          return node.ReadStrings(&out->lists);
        }},
       {{"zones", "array of strings", "[]", false,
-        "of the types generic, combined and acl: the zones that they are for; "
-        "\"*\" for every zone (acl only)"},
+        "of the types generic, combined, acl and aclkey: the zones that they "
+        "are for; \"*\" for every zone (acl and aclkey only)"},
        [](const TomlNode& node, DatasetDraft* out) {
          return node.ReadStrings(&out->zones);
        }},
@@ -198,6 +271,14 @@ const std::vector<Setting<DatasetDraft>>& DatasetSettings() {
       {{"host_bits", "boolean", "false", false,
         "take 1.2.3.4/24 as 1.2.3.0/24 (rbldnsd's -e)"},
        DatasetBool<&FileDatasetSpec::host_bits>},
+      {{"entry_parameters", "boolean", "", false,
+        "of the types dnhash (where it is true by default), ip4trie and "
+        "ip6trie: `@ ts=;delay=;key=` behind an entry says from when and for "
+        "whom it is listed; rbldnsd itself takes it for text"},
+       [](const TomlNode& node, DatasetDraft* out) {
+         out->entry_parameters = node;
+         return node.ReadBool(&out->dataset.spec.entry_parameters);
+       }},
       {{"decompress", "boolean", "true", false,
         "read gzip and zstd files (rbldnsd's -C says no)"},
        DatasetBool<&FileDatasetSpec::decompress>},
@@ -406,12 +487,51 @@ const std::vector<Setting<ZoneDraft>>& ZoneSettings() {
          if (s.ok() && out->kinds.empty()) return node.Error("names no kind");
          return s;
        }},
-      {{"lists", "array of strings", "[]", false,
+      {{"lists", "array of strings and tables", "[]", false,
         "the lists that it publishes, united; a zone that serves has one, or a "
-        "dataset, at least"},
+        "dataset, at least; a table gives a list a code or reason of its own "
+        "here"},
        [](const TomlNode& node, ZoneDraft* out) {
-         return node.ReadStrings(&out->lists);
+         return ListUses(node, &out->lists);
        }},
+      {{"combine", "string", "\"records\"", false,
+        "what listings of several codes answer: \"records\": each code; "
+        "\"bitmask\": one address that has the bits of all of them"},
+       Combine},
+      {{"subzone", "array of tables", "", false,
+        "parts of the zone, under its SOA and serial, with lists of their own"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         return node.ReadArray(&out->subzones);
+       }},
+      {{"access", "array of tables", "", false,
+        "who may ask; the longest prefix that has the client holds, and who "
+        "is in none may"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         return node.ReadArray(&out->access);
+       }},
+      {{"key_overrides_access", "boolean", "false", false,
+        "a client that asks with a key that passes (a dataset of type aclkey) "
+        "is not asked for its address"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         return node.ReadBool(&out->zone.key_overrides_access);
+       }},
+      {{"refused", "table", "", false,
+        "the code that clients get which may not ask; without it, REFUSED"},
+       Refusal<&ZoneConfig::refused>},
+      {{"over_quota", "table", "", false,
+        "the code that a key gets which asked too often; without it, REFUSED"},
+       Refusal<&ZoneConfig::over_quota>},
+      {{"wrong_kind", "table", "", false,
+        "the code of an address that is asked of a list of names, or of a name "
+        "asked of a list of addresses; without it, NXDOMAIN"},
+       [](const TomlNode& node, ZoneDraft* out) {
+         out->wrong_kind_node = node;
+         return Refusal<&ZoneConfig::wrong_kind>(node, out);
+       }},
+      {{"mistyped", "table", "", false,
+        "the code of an address that is asked below a name which is no zone; "
+        "without it, NXDOMAIN"},
+       Refusal<&ZoneConfig::mistyped>},
       {{"state", "string", "\"serving\"", false,
         "\"serving\", or \"retired\": it lists nothing at all, not even the "
         "test entries (RFC 6471)"},
@@ -478,6 +598,84 @@ const std::vector<Setting<ZoneDraft>>& ZoneSettings() {
         "serials are at least this; for a zone that moves here from elsewhere"},
        [](const TomlNode& node, ZoneDraft* out) {
          return node.ReadInteger(1, 0xffffffff, &out->zone.serial_base);
+       }},
+  };
+  return *settings;
+}
+
+const std::vector<Setting<ListUse>>& ListUseSettings() {
+  static const auto* const settings = new std::vector<Setting<ListUse>>{
+      {{"name", "string", "", true, "the list"},
+       [](const TomlNode& node, ListUse* out) {
+         return node.ReadString(&out->name);
+       }},
+      {{"code", "address", "", false, "instead of its listings' codes"},
+       [](const TomlNode& node, ListUse* out) {
+         return AnyCode(node, &out->values.code);
+       }},
+      {{"reason", "string", "", false, "instead of its listings' reasons"},
+       [](const TomlNode& node, ListUse* out) {
+         out->values.reason.emplace();
+         return node.ReadString(&*out->values.reason);
+       }},
+  };
+  return *settings;
+}
+
+const std::vector<Setting<Value>>& RefusalSettings() {
+  static const auto* const settings = new std::vector<Setting<Value>>{
+      {{"code", "address", "", true,
+        "the A record, of Spamhaus's convention such as \"127.255.255.254\""},
+       [](const TomlNode& node, Value* out) {
+         return AnyCode(node, &out->code);
+       }},
+      {{"reason", "string", "\"\"", false,
+        "the TXT record; `$` becomes the client's address, or what was asked"},
+       [](const TomlNode& node, Value* out) {
+         return node.ReadString(&out->reason);
+       }},
+  };
+  return *settings;
+}
+
+const std::vector<Setting<SubzoneDraft>>& SubzoneSettings() {
+  static const auto* const settings = new std::vector<Setting<SubzoneDraft>>{
+      {{"name", "string", "", true, "relative to the zone, such as \"sbl\""},
+       [](const TomlNode& node, SubzoneDraft* out) {
+         out->name_node = node;
+         return node.ReadString(&out->subzone.name);
+       }},
+      {{"lists", "array of strings and tables", "", true,
+        "the lists that it publishes, as in the zone"},
+       [](const TomlNode& node, SubzoneDraft* out) {
+         return ListUses(node, &out->lists);
+       }},
+  };
+  return *settings;
+}
+
+const std::vector<Setting<AccessDraft>>& AccessSettings() {
+  static const auto* const settings = new std::vector<Setting<AccessDraft>>{
+      {{"clients", "array of strings", "", true,
+        "addresses and prefixes, such as \"192.0.2.0/24\" and \"::/0\""},
+       [](const TomlNode& node, AccessDraft* out) {
+         return node.ReadStrings(&out->clients);
+       }},
+      {{"action", "string", "", true,
+        "\"pass\"; \"refuse\": REFUSED, or the zone's `refused`; \"ignore\": "
+        "no answer; \"empty\": nothing is listed; \"listed\": everything is"},
+       Action},
+      {{"code", "address", "\"127.0.0.2\"", false,
+        "of \"listed\": the A record"},
+       [](const TomlNode& node, AccessDraft* out) {
+         out->value_node = node;
+         return AnyCode(node, &out->access.value.code);
+       }},
+      {{"reason", "string", "\"\"", false,
+        "of \"listed\": the TXT record; `$` becomes the client's address"},
+       [](const TomlNode& node, AccessDraft* out) {
+         out->value_node = node;
+         return node.ReadString(&out->access.value.reason);
        }},
   };
   return *settings;

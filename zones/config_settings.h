@@ -34,12 +34,34 @@ struct ListDraft {
   PlacedTexts never;
 };
 
+// An element of `lists`: a name, or a table of a name and values.
+struct ListUse {
+  std::string name;
+  TomlNode node;
+  ListValues values;
+};
+
+struct SubzoneDraft {
+  SubzoneConfig subzone;
+  TomlNode name_node;
+  std::vector<ListUse> lists;
+};
+
+struct AccessDraft {
+  AccessConfig access;
+  TomlNode value_node;  // of its code or reason
+  PlacedTexts clients;
+};
+
 struct ZoneDraft {
   TomlNode node;
   ZoneConfig zone;
   TomlNode name_node;
   PlacedTexts kinds;
-  PlacedTexts lists;
+  std::vector<ListUse> lists;
+  std::vector<TomlNode> subzones;
+  std::vector<TomlNode> access;
+  TomlNode wrong_kind_node;
   PlacedTexts ns;
   PlacedTexts records;
   std::string mname;
@@ -58,6 +80,7 @@ struct DatasetDraft {
   PlacedTexts zones;
   std::string type;
   TomlNode type_node;
+  TomlNode entry_parameters;
 };
 
 struct DumpDraft {
@@ -86,6 +109,10 @@ const std::vector<Setting<ListDraft>>& ListSettings();
 const std::vector<Setting<Value>>& ValueSettings();
 const std::vector<Setting<ZoneDraft>>& ZoneSettings();
 const std::vector<Setting<ZoneDraft>>& SoaSettings();
+const std::vector<Setting<ListUse>>& ListUseSettings();
+const std::vector<Setting<Value>>& RefusalSettings();
+const std::vector<Setting<SubzoneDraft>>& SubzoneSettings();
+const std::vector<Setting<AccessDraft>>& AccessSettings();
 const std::vector<Setting<FileDraft>>& FilesSettings();
 const std::vector<Setting<DatasetDraft>>& DatasetSettings();
 const std::vector<Setting<DumpDraft>>& DumpSettings();

@@ -1,5 +1,7 @@
 // What the publisher wants of a Config.
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "zones/config.h"
 #include "zones/digest.h"
@@ -26,8 +28,29 @@ std::string Fingerprint(const ZoneConfig& zone) {
   add_number("ipv4_in_ipv6", zone.ipv4_in_ipv6);
   add_number("metadata_from_files", zone.metadata_from_files);
   add_number("ns_in_answers", zone.ns_in_answers);
-  for (const std::string& dataset : zone.datasets) add("dataset", dataset);
-  for (const std::string& list : zone.lists) add("list", list);
+  const auto add_value = [&](absl::string_view name,
+                             const std::optional<Value>& value) {
+    if (!value.has_value()) return;
+    add_number(name, value->code);
+    add(name, value->reason);
+  };
+  const auto add_sources = [&](const ZoneSources& sources) {
+    for (const std::string& dataset : sources.datasets) add("dataset", dataset);
+    for (const std::string& list : sources.lists) add("list", list);
+    for (const auto& [list, values] : sources.list_values) {
+      add("values_of", list);
+      add_number("code", values.code);
+      if (values.reason.has_value()) add("reason", *values.reason);
+    }
+  };
+  add_sources(zone);
+  for (const SubzoneConfig& subzone : zone.subzones) {
+    add("subzone", subzone.labels);
+    add_sources(subzone);
+  }
+  add_number("bitmask", zone.combining == Combining::kBitMask);
+  add_value("wrong_kind", zone.wrong_kind);
+  add_value("mistyped", zone.mistyped);
   add_number("ttl", zone.ttl_seconds);
   add_number("negative_ttl", zone.negative_ttl_seconds);
   add_number("soa_ttl", zone.soa_ttl_seconds);
@@ -73,15 +96,27 @@ void AppendNameServers(const ZoneConfig& zone, std::vector<Target>* never) {
 
 }  // namespace
 
+std::vector<std::string> PublishedLists(const ZoneConfig& zone) {
+  std::vector<std::string> lists = zone.lists;
+  for (const SubzoneConfig& subzone : zone.subzones) {
+    for (const std::string& list : subzone.lists) {
+      if (std::find(lists.begin(), lists.end(), list) == lists.end()) {
+        lists.push_back(list);
+      }
+    }
+  }
+  return lists;
+}
+
 std::vector<ListSpec> ListSpecs(const Config& config) {
   std::vector<ListSpec> specs;
   for (const ListConfig& list : config.lists) {
     ListSpec spec{list.name, list.policy, list.default_values};
     for (const ZoneConfig& zone : config.zones) {
-      for (const std::string& published : zone.lists) {
-        if (published == list.name) {
-          AppendNameServers(zone, &spec.policy.never);
-        }
+      const std::vector<std::string> published = PublishedLists(zone);
+      if (std::find(published.begin(), published.end(), list.name) !=
+          published.end()) {
+        AppendNameServers(zone, &spec.policy.never);
       }
     }
     specs.push_back(std::move(spec));
@@ -94,7 +129,7 @@ std::vector<ZoneSpec> ZoneSpecs(const Config& config) {
   for (const ZoneConfig& zone : config.zones) {
     ZoneSpec spec;
     spec.name = zone.name;
-    spec.lists = zone.lists;
+    spec.lists = PublishedLists(zone);
     spec.fingerprint = Fingerprint(zone);
     spec.unix_time_serial = zone.unix_time_serial;
     spec.serial_base = zone.serial_base;

@@ -554,6 +554,128 @@ TEST(WatchedFiles, BelongToZonesAndNeedNoStore) {
   EXPECT_TRUE(zone.ns_wire.empty());
 }
 
+TEST(WatchedFiles, OnlySomeTypesHaveEntryParameters) {
+  const auto parameters = [](absl::string_view type, absl::string_view more) {
+    const auto config = ParseConfig(
+        absl::StrReplaceAll(
+            kWatched, {{"\"ip4set\"", absl::StrCat("\"", type, "\"\n", more)}}),
+        "rbld.toml");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() && config->datasets[0].spec.entry_parameters;
+  };
+  EXPECT_TRUE(parameters("dnhash", ""));
+  EXPECT_FALSE(parameters("dnhash", "entry_parameters = false"));
+  EXPECT_FALSE(parameters("ip4trie", ""));
+  EXPECT_TRUE(parameters("ip4trie", "entry_parameters = true"));
+  EXPECT_NE(
+      WatchedErrorWith("\"ip4set\"", "\"ip4set\"\nentry_parameters = true")
+          .find("only the types dnhash, ip4trie and ip6trie"),
+      std::string::npos);
+}
+
+constexpr char kPolicies[] = R"([server]
+listen = ["127.0.0.1"]
+[store]
+directory = "s"
+[[list]]
+name = "a"
+[[list]]
+name = "b"
+[[zone]]
+name = "z.test"
+kind = "ipv4"
+ns = ["ns.test.org"]
+lists = ["a", {name = "b", code = "127.0.0.4", reason = "of b"}]
+combine = "bitmask"
+refused = {code = "127.255.255.254", reason = "$ may not ask"}
+over_quota = {code = "127.255.255.255"}
+wrong_kind = {code = "127.0.1.255"}
+mistyped = {code = "127.255.255.252"}
+key_overrides_access = true
+[[zone.subzone]]
+name = "sub"
+lists = [{name = "a", code = "127.0.0.9"}]
+[[zone.access]]
+clients = ["10.0.0.0/8", "2001:db8::/32"]
+action = "refuse"
+[[zone.access]]
+clients = ["10.1.0.0/16"]
+action = "listed"
+code = "127.0.0.66"
+reason = "all"
+)";
+
+std::string PolicyErrorWith(absl::string_view from, absl::string_view to) {
+  EXPECT_TRUE(absl::StrContains(kPolicies, from)) << from;
+  return ErrorOf(absl::StrReplaceAll(kPolicies, {{from, to}}));
+}
+
+TEST(ZonePolicies, AreRead) {
+  const auto config = ParseConfig(kPolicies, "rbld.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const ZoneConfig& zone = config->zones[0];
+  EXPECT_EQ(zone.lists, (std::vector<std::string>{"a", "b"}));
+  ASSERT_EQ(zone.list_values.size(), 1u);
+  EXPECT_EQ(zone.list_values.at("b").code, 0x7f000004u);
+  EXPECT_EQ(zone.list_values.at("b").reason, "of b");
+  EXPECT_EQ(zone.combining, Combining::kBitMask);
+  EXPECT_EQ(zone.refused->reason, "$ may not ask");
+  EXPECT_EQ(zone.over_quota->code, 0x7fffffffu);
+  EXPECT_EQ(zone.wrong_kind->code, 0x7f0001ffu);
+  EXPECT_EQ(zone.mistyped->code, 0x7ffffffcu);
+  EXPECT_TRUE(zone.key_overrides_access);
+  ASSERT_EQ(zone.subzones.size(), 1u);
+  EXPECT_EQ(zone.subzones[0].labels, "\3sub");
+  EXPECT_EQ(zone.subzones[0].list_values.at("a").code, 0x7f000009u);
+  EXPECT_FALSE(zone.subzones[0].list_values.at("a").reason.has_value());
+  ASSERT_EQ(zone.access.size(), 2u);
+  EXPECT_EQ(zone.access[0].clients.size(), 2u);
+  EXPECT_EQ(zone.access[1].action, AccessAction::kListed);
+  EXPECT_EQ(zone.access[1].value.reason, "all");
+  // What a zone answers moves its serial when the configuration changes it.
+  const std::string fingerprint = ZoneSpecs(*config)[0].fingerprint;
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"\"bitmask\"", "\"records\""},
+           {"127.0.0.4", "127.0.0.5"},
+           {"of b", "of B"},
+           {"127.0.0.9", "127.0.0.10"},
+           {"127.0.1.255", "127.0.1.254"},
+           {"\"sub\"", "\"subs\""}}) {
+    const auto other =
+        ParseConfig(absl::StrReplaceAll(kPolicies, {{from, to}}), "rbld.toml");
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_NE(ZoneSpecs(*other)[0].fingerprint, fingerprint) << from;
+  }
+}
+
+TEST(ZonePolicies, MistakesAreNamed) {
+  const auto has = [](const std::string& error, absl::string_view part) {
+    EXPECT_TRUE(absl::StrContains(error, part)) << error;
+  };
+  has(PolicyErrorWith("{name = \"b\"", "{name = \"c\""),
+      "there is no list \"c\"");
+  has(PolicyErrorWith("{name = \"b\"", "{name = \"a\""), "stands here twice");
+  has(PolicyErrorWith("127.0.0.4", "0.0.0.0"), "0.0.0.0 says nothing");
+  has(PolicyErrorWith("bitmask", "bits"), "use \"records\" or \"bitmask\"");
+  has(PolicyErrorWith("{code = \"127.255.255.255\"}", "{reason = \"x\"}"),
+      "zone.over_quota");
+  has(PolicyErrorWith("\"ipv4\"", "[\"ipv4\", \"names\"]"),
+      "this one has both");
+  has(PolicyErrorWith("\"sub\"", "\"sub.\""), "is no name of a subzone");
+  has(PolicyErrorWith("[{name = \"a\", code = \"127.0.0.9\"}]", "[]"),
+      "publishes no list");
+  has(PolicyErrorWith("\"10.1.0.0/16\"", "\"10.0.0.0/8\""),
+      "has a rule in this zone already");
+  has(PolicyErrorWith("\"10.1.0.0/16\"", "\"10.1.0.0/40\""), "10.1.0.0/40");
+  has(PolicyErrorWith("\"listed\"", "\"pass\""), "beside another action");
+  has(PolicyErrorWith("\"refuse\"", "\"deny\""), "is no action");
+  const std::string dump =
+      "[[dump]]\nzone = \"z.test\"\ndirectory = \"d\"\nformats = "
+      "[\"rfc1035\"]\n";
+  has(ErrorOf(kPolicies + dump), "has subzones, which a dump does not hold");
+}
+
 TEST(WatchedFiles, MistakesAreNamed) {
   EXPECT_NE(WatchedErrorWith("\"ip4set\"", "\"ip4sets\"")
                 .find(":13:8: dataset.type: \"ip4sets\" is no type of dataset; "

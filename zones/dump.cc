@@ -139,7 +139,8 @@ absl::StatusOr<DumpSummary> DumpZone(
     return absl::FailedPreconditionError(absl::StrCat(
         zone.name, ": a zone with a slash in its name cannot name files"));
   }
-  absl::Status status = MakeDirectories(options.directory);
+  absl::Status status = CheckDumpable(zone);
+  if (status.ok()) status = MakeDirectories(options.directory);
   if (!status.ok()) return status;
 
   DumpSummary summary;

@@ -173,6 +173,25 @@ TEST_F(DumpTest, ListsOfAZoneAreUnited) {
   EXPECT_EQ(Lines("z.test.ip4trie.2"), Strings{"10.0.0.64/26 :127.0.0.4:"});
 }
 
+TEST_F(DumpTest, AZonesOwnValuesOfAListAndItsBitMaskHold) {
+  OpenZone("\"ipv4\"",
+           "\"a\", {name = \"b\", code = \"127.0.0.8\", reason = \"of b\"}");
+  Add("a", "10.0.0.1", {{0x7f000002, "", 0}});
+  Add("b", "10.0.0.1", {{0x7f000002, "", 0}});
+  Add("b", "10.0.0.2", {{0x7f000002, "", 0}});
+  EXPECT_EQ(DumpedLines(DumpFormat::kIp4Trie, "z.test.ip4trie"),
+            (Strings{"10.0.0.1 :127.0.0.2:", "10.0.0.2 :127.0.0.8:=of b",
+                     "127.0.0.2 :127.0.0.2:"}));
+  EXPECT_EQ(Lines("z.test.ip4trie.2"), Strings{"10.0.0.1 :127.0.0.8:=of b"});
+  config_.zones[0].combining = Combining::kBitMask;
+  EXPECT_EQ(ZoneLines()[0], "1.0.0.10 300 IN A 127.0.0.10");
+  config_.zones[0].datasets = {"feed"};
+  EXPECT_EQ(ZoneLines(),
+            Strings{"the zone z.test has data of watched files (dataset feed), "
+                    "which a dump does not hold; mirror the files themselves, "
+                    "or import them"});
+}
+
 TEST_F(DumpTest, TheOperatorsValuesOfTheTestEntryStand) {
   OpenZone("\"ipv4\"");
   Add("a", "127.0.0.2", {{0x7f000009, "mine", 0}});

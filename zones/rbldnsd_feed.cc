@@ -146,6 +146,8 @@ class RbldnsdReader : public FeedFormatReader {
     DatasetReaderOptions reader_options;
     reader_options.defaults = options.default_values;
     reader_options.now_seconds = options.now_seconds;
+    reader_options.entry_parameters = options.format == FeedFormat::kDnhash;
+    reader_options.conditional_entries = false;
     return reader_options;
   }
 

@@ -196,6 +196,18 @@ TEST(Dnset, TakesNamesInEveryScope) {
             Strings{"a.b.example 127.0.0.2"});
 }
 
+TEST(Dnhash, AnImportListsForAllAtOnce) {
+  EXPECT_EQ(Entries("a.example @ ts=1\n", FeedFormat::kDnhash),
+            Strings{"a.example 127.0.0.2"});
+  for (const char* line :
+       {"a.example @ key=require", "a.example @ ts=253402300000;delay=1h"}) {
+    EXPECT_EQ(
+        Why(line, FeedFormat::kDnhash),
+        "1: only a watched file can have entries that wait or need a key; "
+        "an import lists for all at once");
+  }
+}
+
 TEST(RbldnsdSpecials, ExpandVariablesAndTheBaseTemplate) {
   EXPECT_EQ(Entries("$1 one\n"
                     "$1 never\n"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace rbld {
@@ -139,9 +140,22 @@ class ZoneStream::Merger {
 };
 
 ZoneStream::ZoneStream(const ZoneConfig& zone, const PinnedStore& store)
-    : zone_(zone), store_(store), answers_(1) {}
+    : zone_(zone), store_(store), list_values_(1), answers_(1) {
+  for (const std::string& list : zone.lists) {
+    const auto found = zone.list_values.find(list);
+    list_values_of_.push_back(0);
+    if (found == zone.list_values.end()) continue;
+    list_values_of_.back() = static_cast<uint32_t>(list_values_.size());
+    list_values_.push_back(found->second);
+  }
+}
 
 AnswerId ZoneStream::AddAnswer(ValueSet values) {
+  if (zone_.combining == Combining::kBitMask) {
+    uint32_t bits = 0;
+    for (const Value& value : values) bits |= value.code;
+    for (Value& value : values) value.code = bits;
+  }
   ZoneAnswer answer;
   constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
   answer.a_ttl_seconds = answer.txt_ttl_seconds = kNone;
@@ -173,29 +187,31 @@ AnswerId ZoneStream::TestAnswer() {
   return test_answer_;
 }
 
-AnswerId ZoneStream::AnswerOf(std::vector<ValueSetId> sets) {
-  std::sort(sets.begin(), sets.end());
-  sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
-  if (!sets.empty() && sets.front() == kNotListed) sets.erase(sets.begin());
-  if (sets.empty()) return 0;
-  if (sets.size() == 1) {
-    const auto found = single_.find(sets[0]);
-    if (found != single_.end()) return found->second;
-    const AnswerId id = AddAnswer(store_.values().Get(sets[0]));
-    single_.emplace(sets[0], id);
-    return id;
-  }
-  std::string key(reinterpret_cast<const char*>(sets.data()),
-                  sets.size() * sizeof(sets[0]));
-  const auto found = united_.find(key);
-  if (found != united_.end()) return found->second;
+AnswerId ZoneStream::AnswerOf(std::vector<Member> members) {
+  members.erase(std::remove_if(members.begin(), members.end(),
+                               [](const Member& member) {
+                                 return member.set == kNotListed;
+                               }),
+                members.end());
+  if (members.empty()) return 0;
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+  static_assert(std::has_unique_object_representations_v<Member>);
+  std::string key(reinterpret_cast<const char*>(members.data()),
+                  members.size() * sizeof(members[0]));
+  const auto found = known_.find(key);
+  if (found != known_.end()) return found->second;
   ValueSet values;
-  for (const ValueSetId set : sets) {
-    const ValueSet& more = store_.values().Get(set);
-    values.insert(values.end(), more.begin(), more.end());
+  for (const Member& member : members) {
+    const ListValues& instead = list_values_[member.list_values];
+    for (Value value : store_.values().Get(member.set)) {
+      if (instead.code != 0) value.code = instead.code;
+      if (instead.reason.has_value()) value.reason = *instead.reason;
+      values.push_back(std::move(value));
+    }
   }
   const AnswerId id = AddAnswer(std::move(values));
-  united_.emplace(std::move(key), id);
+  known_.emplace(std::move(key), id);
   return id;
 }
 
@@ -216,7 +232,7 @@ absl::Status ZoneStream::Runs(Family family, const Sink& sink) {
         zone_.lists[0], family, [&](const ResolvedRun& run) {
           if (run.values != last_values) {
             last_values = run.values;
-            last_answer = AnswerOf({run.values});
+            last_answer = AnswerOf({MemberOf(0, run.values)});
           }
           status = merger.Add(ToWord<Word>(run.first), ToWord<Word>(run.last),
                               last_answer);
@@ -252,18 +268,18 @@ absl::Status ZoneStream::Runs(Family family, const Sink& sink) {
     }
     if (!any) return merger.Finish();
     Word end = std::numeric_limits<Word>::max();
-    std::vector<ValueSetId> sets;
+    std::vector<Member> members;
     for (size_t i = 0; i < lists.size(); ++i) {
       if (at[i] == lists[i].size()) continue;
       const Run& run = lists[i][at[i]];
       if (run.first <= start) {
-        sets.push_back(run.values);
+        members.push_back(MemberOf(i, run.values));
         end = std::min(end, run.last);
       } else {
         end = std::min(end, run.first - 1);
       }
     }
-    status = merger.Add(start, end, AnswerOf(std::move(sets)));
+    status = merger.Add(start, end, AnswerOf(std::move(members)));
     if (!status.ok()) return status;
     if (end == std::numeric_limits<Word>::max()) return merger.Finish();
     position = end + 1;
@@ -312,8 +328,9 @@ absl::StatusOr<bool> ZoneStream::TakeName(std::vector<NameState>* lists,
   if (next == nullptr) return false;
   ZoneName name;
   name.reversed_wire = *next;
-  std::vector<ValueSetId> exact, below, inherited;
-  for (NameState& list : *lists) {
+  std::vector<Member> exact, below, inherited;
+  for (size_t i = 0; i < lists->size(); ++i) {
+    NameState& list = (*lists)[i];
     const ValueSetId from_above = list.Inherited(name.reversed_wire);
     ValueSetId here = from_above;
     ValueSetId under = from_above;
@@ -326,9 +343,9 @@ absl::StatusOr<bool> ZoneStream::TakeName(std::vector<NameState>* lists,
         list.above.emplace_back(node.reversed_wire, under);
       }
     }
-    exact.push_back(here);
-    below.push_back(under);
-    inherited.push_back(from_above);
+    exact.push_back(MemberOf(i, here));
+    below.push_back(MemberOf(i, under));
+    inherited.push_back(MemberOf(i, from_above));
   }
   name.exact = AnswerOf(std::move(exact));
   name.below = AnswerOf(std::move(below));

@@ -7,6 +7,7 @@
 #ifndef RBLD_ZONES_ZONE_STREAM_H_
 #define RBLD_ZONES_ZONE_STREAM_H_
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -83,17 +84,28 @@ class ZoneStream {
   absl::Status UniteNames(const NameSink& sink);
   absl::StatusOr<bool> TakeName(std::vector<NameState>* lists,
                                 const NameSink& sink);
-  // The answer of the union of value sets, by list; kNotListed ones are left
-  // out.
-  AnswerId AnswerOf(std::vector<ValueSetId> sets);
+  // A value set as a list has it, and which of the zone's ListValues hold for
+  // it.
+  struct Member {
+    ValueSetId set = kNotListed;
+    uint32_t list_values = 0;  // place in list_values_
+
+    friend auto operator<=>(const Member&, const Member&) = default;
+  };
+  Member MemberOf(size_t list, ValueSetId set) const {
+    return {set, list_values_of_[list]};
+  }
+  // The answer of the union; kNotListed ones are left out.
+  AnswerId AnswerOf(std::vector<Member> members);
   AnswerId TestAnswer();
   AnswerId AddAnswer(ValueSet values);
 
   const ZoneConfig& zone_;
   const PinnedStore& store_;
-  std::vector<ZoneAnswer> answers_;  // by id; the first is no answer
-  absl::flat_hash_map<ValueSetId, AnswerId> single_;
-  absl::flat_hash_map<std::string, AnswerId> united_;  // by the sets' ids
+  std::vector<ListValues> list_values_;   // the first says nothing
+  std::vector<uint32_t> list_values_of_;  // by list
+  std::vector<ZoneAnswer> answers_;       // by id; the first is no answer
+  absl::flat_hash_map<std::string, AnswerId> known_;  // by the members
   AnswerId test_answer_ = 0;
 };
 

@@ -17,9 +17,12 @@
 namespace {
 
 constexpr int kTypeCount = 10;
+// What is at least this means a type that came later.
+constexpr uint8_t kAclKey = 0xf0;
 constexpr uint8_t kHostBits = 0x10;
 constexpr uint8_t kTimeKnown = 0x20;
 constexpr uint8_t kCutOffIsError = 0x40;
+constexpr uint8_t kEntryParameters = 0x80;
 
 void Check(bool holds) {
   if (!holds) abort();
@@ -54,6 +57,12 @@ void CheckDataset(const rbld::FileDataset& data) {
     Check(data.index.ipv6->Lookup(run.first) == run.values);
     return true;
   });
+  for (const rbld::FileDataset::Key& key : data.keys) {
+    Check(!key.label.empty() && key.label.size() <= 63);
+    Check((key.rule.action == rbld::AccessAction::kListed) ==
+          (key.rule.values != rbld::kNotListed));
+    Check((key.terms.quota == 0) == (key.terms.quota_seconds == 0));
+  }
   for (const rbld::GenericRecord& record : data.records) {
     Check(record.owner.size() < 255 && record.rdata.size() < 65536);
   }
@@ -71,7 +80,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   rbld::FileDatasetSpec spec;
   spec.name = "fuzzed";
-  spec.type = static_cast<rbld::DatasetType>(data[0] % kTypeCount);
+  spec.type = data[0] >= kAclKey
+                  ? rbld::DatasetType::kAclKey
+                  : static_cast<rbld::DatasetType>(data[0] % kTypeCount);
+  spec.entry_parameters = (data[0] & kEntryParameters) != 0;
   spec.host_bits = (data[0] & kHostBits) != 0;
   std::vector<std::string> texts(1);
   for (size_t i = 1; i < size; ++i) {

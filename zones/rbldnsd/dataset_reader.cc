@@ -91,6 +91,7 @@ absl::Status DatasetReader::ReadLine(absl::string_view text) {
   if (line[0] == ':' && !is_address && type_ != DatasetType::kGeneric) {
     return ReadDefault(line);
   }
+  if (line[0] == '=' && type_ == DatasetType::kAclKey) return ReadDefault(line);
   const absl::Status status = ReadEntry(line);
   if (status.ok()) ++entries_;
   return status;
@@ -108,7 +109,7 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     templates_.Set(word[0], rest);
     return absl::OkStatus();
   }
-  const bool is_acl = type_ == DatasetType::kAcl;
+  const bool is_acl = IsAccessList(type_);
   if (absl::EqualsIgnoreCase(word, "SOA")) {
     if (is_acl) return Ignored("$SOA");
     absl::StatusOr<SoaSpecial> soa = ParseSoaSpecial(rest);
@@ -163,7 +164,7 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
 }
 
 absl::Status DatasetReader::ReadDefault(absl::string_view line) {
-  if (type_ == DatasetType::kAcl) {
+  if (IsAccessList(type_)) {
     absl::StatusOr<AccessRule> rule = RuleOf(line);
     if (!rule.ok()) return rule.status();
     default_rule_ = *rule;
@@ -196,13 +197,30 @@ absl::Status DatasetReader::ReadEntry(absl::string_view line) {
     excluded = true;
     line = SkipBlanks(line.substr(1));
   }
-  if (type_ == DatasetType::kAcl) {
+  if (IsAccessList(type_)) {
     if (excluded) {
       return absl::InvalidArgumentError(
           "an access list has no exclusions; give the clients an action of "
           "their own, such as :pass");
     }
-    return ReadClients(line);
+    return type_ == DatasetType::kAcl ? ReadClients(line) : ReadKey(line);
+  }
+  condition_ = ValueCondition();
+  if (options_.entry_parameters && MayHaveParameters(type_)) {
+    const absl::string_view parameters = TakeEntryParameters(&line);
+    if (!parameters.empty() && excluded) {
+      return absl::InvalidArgumentError(
+          "an exclusion has no parameters; it holds at once and for all");
+    }
+    const absl::StatusOr<ValueCondition> condition =
+        ParseEntryCondition(parameters, options_.now_seconds);
+    if (!condition.ok()) return condition.status();
+    if (!condition->always() && !options_.conditional_entries) {
+      return absl::InvalidArgumentError(
+          "only a watched file can have entries that wait or need a key; an "
+          "import lists for all at once");
+    }
+    condition_ = *condition;
   }
   if (IsIpv4Set(type_)) return ReadIpv4(line, excluded);
   if (IsIpv6Set(type_)) return ReadIpv6(line, excluded);
@@ -214,7 +232,7 @@ absl::StatusOr<ValueReader::Number> DatasetReader::ValuesOf(
   if (IsTrivial(type_)) return kTrivialValues;
   const size_t known = values_.size();
   const absl::StatusOr<ValueReader::Number> number =
-      values_.ForEntry(SkipBlanks(rest));
+      values_.ForEntry(SkipBlanks(rest), condition_);
   if (!number.ok()) return number.status();
   // One that is new is looked at once.
   if (*number >= known) {
@@ -318,7 +336,12 @@ absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
 }
 
 absl::StatusOr<AccessRule> DatasetReader::RuleOf(absl::string_view text) {
-  const absl::string_view word = text.substr(0, text.find_first_of(" \t#;"));
+  std::string word(text.substr(0, text.find_first_of(" \t#;")));
+  if (type_ == DatasetType::kAclKey) {
+    // rspamd's fork has these too.
+    if (word[0] == '=') word[0] = ':';
+    if (absl::EqualsIgnoreCase(word, ":accept")) word = ":pass";
+  }
   for (const NamedAction& known : kActions) {
     if (absl::EqualsIgnoreCase(word, known.name)) {
       return AccessRule{known.action, 0};
@@ -340,6 +363,34 @@ ValueReader::Number DatasetReader::RuleNumber(const AccessRule& rule) {
     return static_cast<ValueReader::Number>(rules_.size() - 1);
   }
   return static_cast<ValueReader::Number>(found - rules_.begin());
+}
+
+absl::Status DatasetReader::ReadKey(absl::string_view line) {
+  const absl::string_view parameters = TakeEntryParameters(&line);
+  absl::StatusOr<KeyTerms> terms = ParseKeyTerms(parameters);
+  if (!terms.ok()) return terms.status();
+  const size_t end = std::min(line.find_first_of(" \t:=#;"), line.size());
+  KeyRule key;
+  key.label = absl::AsciiStrToLower(line.substr(0, end));
+  if (key.label.empty() || key.label.size() > size_t{kMaxLabelBytes} ||
+      absl::StrContains(key.label, '.')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a key is one label of a name: 1 to ", kMaxLabelBytes,
+                     " characters without dots"));
+  }
+  const absl::string_view rest = SkipBlanks(line.substr(end));
+  absl::StatusOr<AccessRule> rule =
+      default_rule_.value_or(AccessRule{AccessAction::kPass, 0});
+  if (!rest.empty() && !IsComment(rest)) rule = RuleOf(rest);
+  if (!rule.ok()) return rule.status();
+  if (!seen_.insert(key.label).second) {
+    return absl::InvalidArgumentError(
+        "the key stands here twice; the first one holds");
+  }
+  key.access = *rule;
+  key.terms = *std::move(terms);
+  keys_.push_back(std::move(key));
+  return absl::OkStatus();
 }
 
 absl::Status DatasetReader::ReadClients(absl::string_view line) {

@@ -18,6 +18,7 @@
 #include "store/target.h"
 #include "zones/rbldnsd/dataset_type.h"
 #include "zones/rbldnsd/entry.h"
+#include "zones/rbldnsd/entry_parameters.h"
 #include "zones/rbldnsd/generic_record.h"
 #include "zones/rbldnsd/specials.h"
 #include "zones/rbldnsd/timestamp.h"
@@ -73,13 +74,25 @@ struct AccessRule {
   friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
+// A key that may stand in a queried name, as its label before the zone's.
+struct KeyRule {
+  std::string label;  // lower case, without its length byte
+  AccessRule access;
+  KeyTerms terms;
+};
+
 struct DatasetReaderOptions {
-  bool host_bits = false;    // rbldnsd's -e
+  bool host_bits = false;  // rbldnsd's -e
+  // "@ ts=;delay=;key=" behind entries, of the types that may have it
+  // (MayHaveParameters); elsewhere it is text.
+  bool entry_parameters = false;
+  // May entries be not for all, or not at once? Else they are errors.
+  bool conditional_entries = true;
   bool in_combined = false;  // a section of a combined file
   // Where no line gives a default.
   ValueSet defaults = {Value{}};
-  // For $TIMESTAMP: data from the future, or expired, ends the whole. 0: not
-  // checked.
+  // For $TIMESTAMP: data from the future, or expired, ends the whole. For
+  // waits that are over. 0: not known.
   int64_t now_seconds = 0;
 };
 
@@ -106,6 +119,11 @@ class DatasetReader {
   const std::vector<GenericRecord>& records() const { return records_; }
   // Of acl: the sink gets places in this table as numbers.
   const std::vector<AccessRule>& rules() const { return rules_; }
+  // Of aclkey: the keys, and what holds without one.
+  const std::vector<KeyRule>& keys() const { return keys_; }
+  AccessRule keyless_rule() const {
+    return default_rule_.value_or(AccessRule{AccessAction::kRefuse, 0});
+  }
 
  private:
   absl::Status ReadSpecial(absl::string_view line, bool in_comment);
@@ -115,6 +133,7 @@ class DatasetReader {
   absl::Status ReadIpv6(absl::string_view line, bool excluded);
   absl::Status ReadName(absl::string_view line, bool excluded);
   absl::Status ReadClients(absl::string_view line);
+  absl::Status ReadKey(absl::string_view line);
   absl::StatusOr<ValueReader::Number> ValuesOf(absl::string_view rest);
   absl::StatusOr<AccessRule> RuleOf(absl::string_view text);
   ValueReader::Number RuleNumber(const AccessRule& rule);
@@ -132,6 +151,8 @@ class DatasetReader {
   uint64_t entries_ = 0;
   std::vector<GenericRecord> records_;
   std::vector<AccessRule> rules_;
+  std::vector<KeyRule> keys_;
+  ValueCondition condition_;  // of the entry that is read
   std::optional<AccessRule> default_rule_;
   absl::flat_hash_set<std::string> seen_;
 };

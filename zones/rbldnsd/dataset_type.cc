@@ -19,6 +19,7 @@ constexpr NamedType kTypes[] = {
     {DatasetType::kIp6Trie, "ip6trie"},   {DatasetType::kDnset, "dnset"},
     {DatasetType::kDnhash, "dnhash"},     {DatasetType::kGeneric, "generic"},
     {DatasetType::kCombined, "combined"}, {DatasetType::kAcl, "acl"},
+    {DatasetType::kAclKey, "aclkey"},
 };
 
 }  // namespace

@@ -20,7 +20,8 @@ enum class DatasetType : uint8_t {
   kDnhash,    // of rspamd's fork: names, as in a dnset
   kGeneric,   // other records of a zone
   kCombined,  // several datasets and subzones in one file
-  kAcl,       // who may ask
+  kAcl,       // who may ask, by the client's address
+  kAclKey,    // of rspamd's fork: who may ask, by a key in the name
 };
 
 // "ip4set", …; the error lists them all.
@@ -41,6 +42,10 @@ inline bool IsNameSet(DatasetType type) {
 inline bool HoldsListings(DatasetType type) {
   return IsIpv4Set(type) || IsIpv6Set(type) || IsNameSet(type);
 }
+// Says who may ask.
+inline bool IsAccessList(DatasetType type) {
+  return type == DatasetType::kAcl || type == DatasetType::kAclKey;
+}
 // One value for all entries.
 inline bool IsTrivial(DatasetType type) {
   return type == DatasetType::kIp4Tset || type == DatasetType::kIp6Tset;
@@ -49,6 +54,11 @@ inline bool IsTrivial(DatasetType type) {
 // elsewhere the first one holds.
 inline bool UnitesEqualEntries(DatasetType type) {
   return type == DatasetType::kIp4Set || IsNameSet(type);
+}
+// Entries may have parameters of rspamd's fork.
+inline bool MayHaveParameters(DatasetType type) {
+  return type == DatasetType::kDnhash || type == DatasetType::kIp4Trie ||
+         type == DatasetType::kIp6Trie;
 }
 inline Precedence PrecedenceOf(DatasetType type) {
   return type == DatasetType::kIp4Set ? Precedence::kOctet

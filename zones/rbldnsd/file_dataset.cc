@@ -166,6 +166,7 @@ class FileDatasetReader {
     builder_options.name_seed = options_.name_seed;
     DatasetReaderOptions reader_options;
     reader_options.host_bits = spec_.host_bits;
+    reader_options.entry_parameters = spec_.entry_parameters;
     reader_options.now_seconds = options_.now_seconds;
     reader_options.in_combined =
         spec_.type == DatasetType::kCombined && type != DatasetType::kCombined;
@@ -200,7 +201,7 @@ class FileDatasetReader {
     const absl::StatusOr<DatasetType> type =
         ParseDatasetType(word.substr(0, colon));
     if (!type.ok()) return absl::AbortedError(type.status().message());
-    if (*type == DatasetType::kCombined || *type == DatasetType::kAcl) {
+    if (*type == DatasetType::kCombined || IsAccessList(*type)) {
       return absl::AbortedError(absl::StrCat(
           "a combined file has no ", DatasetTypeName(*type), " inside"));
     }
@@ -256,6 +257,7 @@ class FileDatasetReader {
     for (ValueSet& values : reader.values()) {
       for (Value& value : values) {
         value.ttl_seconds = spec_.ttl.Apply(value.ttl_seconds);
+        out->conditional |= !value.condition.always();
         // A template that came late can make a text too long that was not.
         if (value.reason.size() > size_t{kMaxReasonBytes}) {
           value.reason.resize(kMaxReasonBytes);
@@ -263,12 +265,21 @@ class FileDatasetReader {
       }
       ids.push_back(table->Intern(values));
     }
+    const auto rule_of = [&ids](const AccessRule& rule) {
+      return FileDataset::Rule{rule.action, rule.action == AccessAction::kListed
+                                                ? ids[rule.values]
+                                                : kNotListed};
+    };
+    for (const KeyRule& key : reader.keys()) {
+      out->keys.push_back({key.label, rule_of(key.access), key.terms});
+    }
+    if (out->type == DatasetType::kAclKey) {
+      out->keyless_rule = rule_of(reader.keyless_rule());
+    }
     if (out->type == DatasetType::kAcl) {
       std::vector<ValueSetId> places;
       for (const AccessRule& rule : reader.rules()) {
-        out->rules.push_back({rule.action, rule.action == AccessAction::kListed
-                                               ? ids[rule.values]
-                                               : kNotListed});
+        out->rules.push_back(rule_of(rule));
         places.push_back(static_cast<ValueSetId>(out->rules.size()));
       }
       ids = std::move(places);

@@ -28,6 +28,8 @@ struct FileDatasetSpec {
   TtlLimits ttl;
   bool host_bits = false;  // rbldnsd's -e
   bool decompress = true;  // gzip and zstd; rbldnsd's -C says no
+  // "@ ts=;delay=;key=" behind entries (DatasetReaderOptions).
+  bool entry_parameters = false;
 
   friend bool operator==(const FileDatasetSpec&,
                          const FileDatasetSpec&) = default;
@@ -46,18 +48,28 @@ struct FileDataset {
   DatasetType type = DatasetType::kIp4Set;
   std::string name;
 
-  // The listings; of an access list, the clients.
+  // The listings; of acl, the clients.
   ListIndex index;
   // The sets that the index and the rules name; never null.
   std::shared_ptr<const ValueTable> values;
   // Of generic.
   std::vector<GenericRecord> records;
-  // Of an access list: the index has places in this table, plus 1.
+  // Not all values are for everybody at once (Value::condition).
+  bool conditional = false;
+  // Of acl: the index has places in this table, plus 1.
   struct Rule {
     AccessAction action = AccessAction::kIgnore;
-    ValueSetId values = kNotListed;
+    ValueSetId values = kNotListed;  // of kListed
   };
   std::vector<Rule> rules;
+  // Of aclkey, and what holds without a key that is known.
+  struct Key {
+    std::string label;  // lower case, without its length byte
+    Rule rule;
+    KeyTerms terms;
+  };
+  std::vector<Key> keys;
+  Rule keyless_rule;
   // Of combined: its sections, and which of them a subzone has. `labels` are
   // those of the subzone below the zone in wire form, lower case, without the
   // root's byte; empty for the zone itself.

@@ -212,6 +212,64 @@ TEST_F(FileDatasetTest, ReadsAccessLists) {
   EXPECT_EQ((*data)->left_out_count, 3u);
 }
 
+TEST_F(FileDatasetTest, ReadsKeys) {
+  const auto data = Load(DatasetType::kAclKey,
+                         "first\n"
+                         ":refuse\n"
+                         "second\n"
+                         "Third :pass @ name=acme;quota=10/1h\n"
+                         "fourth =accept # why\n"
+                         "fifth :5:all $\n"
+                         "third :empty\n"
+                         "a.b :pass\n"
+                         "sixth @ colour=red\n"
+                         "!seventh\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  ASSERT_EQ((*data)->keys.size(), 5u);
+  EXPECT_EQ((*data)->keyless_rule.action, AccessAction::kRefuse);
+  const std::vector<FileDataset::Key>& keys = (*data)->keys;
+  // Without a default line a key lets pass.
+  EXPECT_EQ(keys[0].rule.action, AccessAction::kPass);
+  EXPECT_EQ(keys[1].rule.action, AccessAction::kRefuse);
+  EXPECT_EQ(keys[2].label, "third");
+  EXPECT_EQ(keys[2].rule.action, AccessAction::kPass);
+  EXPECT_EQ(keys[2].terms, (KeyTerms{"acme", 0, 10, 3600}));
+  EXPECT_EQ(keys[3].rule.action, AccessAction::kPass);
+  EXPECT_EQ(keys[4].rule.action, AccessAction::kListed);
+  EXPECT_EQ((*data)->values->Get(keys[4].rule.values)[0].reason, "all $");
+  EXPECT_EQ((*data)->left_out_count, 4u);
+  // Nobody gets in by a file that says nothing.
+  EXPECT_EQ((*Load(DatasetType::kAclKey, "# none\n"))->keyless_rule.action,
+            AccessAction::kRefuse);
+}
+
+TEST_F(FileDatasetTest, EntriesMayWaitOrNeedAKey) {
+  const std::string text =
+      "1.0.0.1 :3:waits @ ts=1714564800;delay=1h\n"
+      "1.0.0.2 :3:waits @ ts=1714564000;delay=1m\n"
+      "1.0.0.3 @ key=require\n"
+      "!1.0.0.4 @ key=require\n";
+  spec_.entry_parameters = true;
+  const auto data = Load(DatasetType::kIp4Trie, text);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const auto condition = [&](uint32_t address) {
+    return (*data)
+        ->values->Get((*data)->index.ipv4->Lookup(address))[0]
+        .condition;
+  };
+  EXPECT_TRUE((*data)->conditional);
+  EXPECT_EQ(condition(0x01000001).not_before, 1714568400);
+  EXPECT_TRUE(condition(0x01000002).always());
+  EXPECT_TRUE(condition(0x01000003).needs_key);
+  EXPECT_EQ((*data)->left_out_count, 1u);
+  // rbldnsd itself takes it for text.
+  spec_.entry_parameters = false;
+  const auto plain = Load(DatasetType::kIp4Trie, text);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_FALSE((*plain)->conditional);
+  EXPECT_EQ(At(**plain, 0x01000003), "127.0.0.2 @ key=require 0");
+}
+
 TEST_F(FileDatasetTest, KeepsAValueThatALateTemplateMadeTooLong) {
   const auto data =
       Load(DatasetType::kIp4Set,

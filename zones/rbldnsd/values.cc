@@ -136,10 +136,16 @@ absl::StatusOr<ValueReader::Parsed> ValueReader::Parse(absl::string_view text) {
 
 ValueReader::Number ValueReader::InternRaw(Raw raw) {
   std::string key;
-  key.push_back(static_cast<char>((raw.whole_given_set ? 1 : 0) |
-                                  (raw.given_text ? 2 : 0) |
-                                  (raw.has_text ? 4 : 0)));
+  key.push_back(static_cast<char>(
+      (raw.whole_given_set ? 1 : 0) | (raw.given_text ? 2 : 0) |
+      (raw.has_text ? 4 : 0) | (raw.condition.always() ? 0 : 8)));
   key.append(reinterpret_cast<const char*>(&raw.code), sizeof(raw.code));
+  if (!raw.condition.always()) {
+    key.append(reinterpret_cast<const char*>(&raw.condition.not_before),
+               sizeof(raw.condition.not_before));
+    key.push_back(static_cast<char>((raw.condition.needs_key ? 1 : 0) |
+                                    (raw.condition.key_skips_wait ? 2 : 0)));
+  }
   key += raw.text;
   const auto [it, fresh] =
       numbers_.try_emplace(std::move(key), static_cast<Number>(raw_.size()));
@@ -166,18 +172,17 @@ ValueReader::Number ValueReader::Intern(const Parsed& parsed) {
     raw.given_text = true;
     raw.whole_given_set = !parsed.code.has_value();
   }
+  raw.condition = parsed.condition;
   return InternRaw(std::move(raw));
 }
 
 absl::StatusOr<ValueReader::Number> ValueReader::ForEntry(
-    absl::string_view text) {
-  if (text.empty() || IsComment(text)) return Default();
-  const absl::StatusOr<Parsed> parsed = Parse(text);
+    absl::string_view text, const ValueCondition& condition) {
+  absl::StatusOr<Parsed> parsed = Parse(text);
   if (!parsed.ok()) return parsed.status();
+  parsed->condition = condition;
   return Intern(*parsed);
 }
-
-ValueReader::Number ValueReader::Default() { return Intern(Parsed()); }
 
 absl::Status ValueReader::SetDefault(absl::string_view text) {
   absl::StatusOr<Parsed> parsed = Parse(text);
@@ -190,6 +195,7 @@ ValueSet ValueReader::Resolve(Number number, const Templates& templates) const {
   const Raw& raw = raw_[number];
   Value value;
   value.code = raw.code;
+  value.condition = raw.condition;
   value.ttl_seconds = templates.ttl_seconds != 0 ? templates.ttl_seconds
                                                  : given_.front().ttl_seconds;
   const bool has_base = templates.variables[kBaseTemplate].has_value();
@@ -201,6 +207,7 @@ ValueSet ValueReader::Resolve(Number number, const Templates& templates) const {
   } else if (raw.whole_given_set) {
     ValueSet values = given_;
     for (Value& each : values) {
+      each.condition = raw.condition;
       if (templates.ttl_seconds != 0) each.ttl_seconds = templates.ttl_seconds;
     }
     return values;

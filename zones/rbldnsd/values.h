@@ -56,8 +56,9 @@ class ValueReader {
 
   // The text behind an entry, blanks skipped. Empty and comments mean the
   // default.
-  absl::StatusOr<Number> ForEntry(absl::string_view text);
-  Number Default();
+  absl::StatusOr<Number> ForEntry(absl::string_view text,
+                                  const ValueCondition& condition = {});
+  Number Default() { return Intern(Parsed()); }
 
   // A line that begins with ':'; it holds up to the end of its file.
   absl::Status SetDefault(absl::string_view text);
@@ -74,12 +75,14 @@ class ValueReader {
     uint32_t code = 0;
     bool has_text = false;  // else there is none, or only the base template's
     std::string text;
+    ValueCondition condition;
   };
   struct Parsed {
     enum class Text { kDefault, kNone, kGiven };
     std::optional<uint32_t> code;
     Text text_is = Text::kDefault;
     std::string text;
+    ValueCondition condition;
   };
 
   static absl::StatusOr<Parsed> Parse(absl::string_view text);
