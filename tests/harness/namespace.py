@@ -1,27 +1,61 @@
-"""A mount namespace of the test's own, so that it may have its own resolver."""
+"""A test in namespaces of its own: network, mounts and processes.
 
-import ctypes
+The rest of the system notices nothing. Every port is free there, nothing sent
+leaves the machine, files in /etc may be others, and whatever was started, as
+whatever user, ends when the test does, even if the test is killed.
+"""
+
 import os
 import subprocess
+import sys
 
-_CLONE_NEWNS = 0x00020000
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_COMMAND = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork",
+            "--kill-child"]
+_ENTERED = "RBLD_TEST_NAMESPACES"
+
+_why_not = "enter() was not called"
 
 
-def use_resolv_conf(path):
-    """Makes `path` /etc/resolv.conf for this process and what it starts.
+def enter():
+    """Starts the program again inside; to be called before anything else.
 
-    Returns None, or why that is impossible here. The rest of the system does
-    not notice: the mount is in a namespace that ends with this process.
+    Where that is impossible it goes on outside, and why_not() says why.
     """
-    if os.geteuid() != 0:
-        return "only root can make a mount namespace"
-    if _LIBC.unshare(_CLONE_NEWNS) != 0:
-        return "unshare(CLONE_NEWNS): " + os.strerror(ctypes.get_errno())
-    commands = [["mount", "--bind", path, os.path.realpath("/etc/resolv.conf")]]
-    if _any_shared_mount():
-        # Or the new mount would appear in the rest of the system too.
-        commands.insert(0, ["mount", "--make-rprivate", "/"])
+    global _why_not
+    if _ENTERED in os.environ:
+        _why_not = None
+        return
+    _why_not = _run([_COMMAND + ["true"]])
+    if _why_not is None:
+        os.environ[_ENTERED] = "yes"
+        os.execvp(_COMMAND[0], _COMMAND + [sys.executable] + sys.argv)
+
+
+def why_not():
+    """None, or why there are no namespaces of our own."""
+    return _why_not
+
+
+def use_network(prefix):
+    """Makes every address of the prefix our own, to connect from."""
+    _must([["ip", "link", "set", "lo", "up"],
+           ["ip", "route", "add", "local", prefix, "dev", "lo"]])
+
+
+def use_files(files):
+    """Makes files[path] what is seen at `path`."""
+    _must([["mount", "--bind", ours, os.path.realpath(path)]
+           for path, ours in files.items()])
+
+
+def _must(commands):
+    why = _run(commands)
+    if why:
+        raise RuntimeError(why)
+
+
+def _run(commands):
+    """None, or what the first command that failed said."""
     for command in commands:
         done = subprocess.run(command, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, encoding="utf-8")
@@ -29,9 +63,3 @@ def use_resolv_conf(path):
             return "%s: %s" % (" ".join(command),
                                " ".join(done.stdout.split()))
     return None
-
-
-def _any_shared_mount():
-    """The optional fields of proc(5)'s mountinfo, before the lone hyphen."""
-    with open("/proc/self/mountinfo") as lines:
-        return any("shared:" in line.split(" - ", 1)[0] for line in lines)

@@ -8,7 +8,7 @@ import unittest
 
 from tests.harness import daemon
 from tests.harness import dns_client
-from tests.harness import mail
+from tests.harness import resolver
 from tests.harness import runner
 
 RANGE = "198.51.100.0/24"
@@ -28,8 +28,8 @@ class ResolverTest(unittest.TestCase):
         with daemon.Scratch() as scratch, daemon.Rbld(scratch) as rbld:
             rbld.add("192.0.2.7", RANGE, "2001:db8::7", RANGE6,
                      "deep.sub.example.com")
-            with mail.Unbound(scratch, rbld.zone, rbld.port,
-                              kind="stub") as unbound:
+            with resolver.Unbound(scratch, [rbld.zone], rbld.port,
+                                  kind="stub") as unbound:
                 def ask(name):
                     return dns_client.ask(unbound.server, name,
                                           flags=dns_client.RD,

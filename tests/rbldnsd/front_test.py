@@ -11,7 +11,7 @@ import unittest
 
 from tests.harness import daemon
 from tests.harness import dns_client
-from tests.harness import mail
+from tests.harness import resolver
 from tests.harness import runner
 
 ZONE = "bl.example.com"
@@ -231,8 +231,8 @@ class MinimisedNamesTest(FrontCase):
         self.write("set", "10.1.0.0/16\n10.2.3.4\n198.51.100.0-7\n")
         self.write("trie6", "2001:db8::/32\n")
         self.start(ZONE + ":ip4set:set", ZONE + ":ip6trie:trie6", path=path)
-        with mail.Unbound(self.scratch, ZONE, self.port,
-                          kind="stub", strict=True) as unbound:
+        with resolver.Unbound(self.scratch, [ZONE], self.port,
+                              kind="stub", strict=True) as unbound:
             results = {}
             for address in self.LISTED + self.UNLISTED:
                 answer = dns_client.ask(
