@@ -95,6 +95,20 @@ Json CountersToJson(const DaemonCounters& counters) {
       outcomes[outcome.name] = outcome.queries;
     }
   }
+  json["keys"] = Json::array();
+  for (const KeyCounters& key : counters.keys) {
+    Json one;
+    one["dataset"] = key.dataset;
+    one["name"] = key.name;
+    one["queries"] = key.queries;
+    one["over_quota"] = key.over_quota;
+    one["quota"] = key.quota;
+    one["quota_seconds"] = key.quota_seconds;
+    one["in_period"] = key.in_period;
+    one["last_used"] = TimeToJson(key.last_used);
+    one["expires"] = TimeToJson(key.expires);
+    json["keys"].push_back(std::move(one));
+  }
   return json;
 }
 

@@ -59,7 +59,7 @@ ApiResponse ApiRoutes::GetList(ApiRequest& request,
     }
     json["zones"] = Json::array();
     for (const ZoneConfig& zone : config->zones) {
-      for (const std::string& name : zone.lists) {
+      for (const std::string& name : PublishedLists(zone)) {
         if (name == argument) json["zones"].push_back(zone.name);
       }
     }
@@ -126,9 +126,13 @@ Json ApiRoutes::ZoneToJson(const ZoneConfig& zone, bool whole) const {
   json["name"] = zone.name;
   json["state"] = zone.state == ZoneState::kRetired ? "retired" : "serving";
   Json kinds = Json::array();
-  if (zone.has_ipv4) kinds.push_back("ipv4");
-  if (zone.has_ipv6) kinds.push_back("ipv6");
-  if (zone.has_names) kinds.push_back("names");
+  if (zone.kind_from_files) {
+    kinds.push_back("files");
+  } else {
+    if (zone.has_ipv4) kinds.push_back("ipv4");
+    if (zone.has_ipv6) kinds.push_back("ipv6");
+    if (zone.has_names) kinds.push_back("names");
+  }
   json["kinds"] = std::move(kinds);
   json["lists"] = zone.lists;
   const auto serial = view->zone_serials.find(zone.name);
@@ -151,6 +155,16 @@ Json ApiRoutes::ZoneToJson(const ZoneConfig& zone, bool whole) const {
     json["ns"].push_back(NameToText(ns));
   }
   json["static_records"] = zone.records.size();
+  json["subzones"] = Json::array();
+  for (const SubzoneConfig& subzone : zone.subzones) {
+    Json one;
+    one["name"] = subzone.name;
+    one["lists"] = subzone.lists;
+    json["subzones"].push_back(std::move(one));
+  }
+  json["datasets"] = zone.datasets;
+  json["combine"] =
+      zone.combining == Combining::kBitMask ? "bitmask" : "records";
   json["unix_time_serial"] = zone.unix_time_serial;
   return json;
 }

@@ -50,9 +50,24 @@ struct ZoneCounters {
   std::vector<Outcome> outcomes;
 };
 
+// How a key in queried names was used since the start. The key itself is a
+// secret; `name` is what its file calls it, or the key's first characters.
+struct KeyCounters {
+  std::string dataset;
+  std::string name;
+  uint64_t queries = 0;
+  uint64_t over_quota = 0;  // of these, how many were too many
+  uint32_t quota = 0;       // for each period; 0: none
+  uint32_t quota_seconds = 0;
+  uint32_t in_period = 0;  // of this period so far
+  int64_t last_used = 0;   // seconds since 1970 UTC; 0: never
+  int64_t expires = 0;     // likewise
+};
+
 struct DaemonCounters {
   std::vector<DaemonCounter> totals;
   std::vector<ZoneCounters> zones;
+  std::vector<KeyCounters> keys;  // by dataset and name
 };
 
 class DaemonControl {

@@ -150,6 +150,19 @@ std::string MetricsText(const DaemonStatus& status,
                  outcome.queries);
     }
   }
+  const auto labels = [](const KeyCounters& key) {
+    return absl::StrCat("dataset=", Quoted(key.dataset),
+                        ",key=", Quoted(key.name));
+  };
+  out.Begin("key_queries_total", "counter", "Queries with a key by key.");
+  for (const KeyCounters& key : counters.keys) {
+    out.Sample("key_queries_total", labels(key), key.queries);
+  }
+  out.Begin("key_over_quota_total", "counter",
+            "Queries of a key that were too many, by key.");
+  for (const KeyCounters& key : counters.keys) {
+    out.Sample("key_over_quota_total", labels(key), key.over_quota);
+  }
   WriteStore(store, view, &out);
   WriteLists(lists, &out);
   return out.Take();

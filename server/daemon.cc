@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -99,6 +100,37 @@ absl::StatusOr<std::vector<DumpFormat>> DumpFormats(const DumpConfig& dump) {
     formats.push_back(*format);
   }
   return formats;
+}
+
+// What operators are told of the keys: their names, or else so much of them
+// that they can be told apart.
+std::vector<KeyCounters> CountKeys(const FileView& files, int64_t now_seconds) {
+  constexpr size_t kShownCharacters = 4;
+  std::vector<KeyCounters> keys;
+  for (const auto& [dataset, served] : files.datasets) {
+    if (served->keys == nullptr) continue;
+    for (const auto& [label, key] : served->keys->keys) {
+      KeyCounters counters;
+      counters.dataset = dataset;
+      counters.name = !key.terms.name.empty()
+                          ? key.terms.name
+                          : absl::StrCat(label.substr(0, kShownCharacters), "…");
+      counters.queries = key.usage->queries();
+      counters.over_quota = key.usage->over_quota();
+      counters.quota = key.terms.quota;
+      counters.quota_seconds = key.terms.quota_seconds;
+      counters.in_period =
+          key.usage->in_period(now_seconds, key.terms.quota_seconds);
+      counters.last_used = key.usage->last_used();
+      counters.expires = key.terms.expires;
+      keys.push_back(std::move(counters));
+    }
+  }
+  std::sort(keys.begin(), keys.end(),
+            [](const KeyCounters& a, const KeyCounters& b) {
+              return std::tie(a.dataset, a.name) < std::tie(b.dataset, b.name);
+            });
+  return keys;
 }
 
 }  // namespace
@@ -418,6 +450,12 @@ DaemonCounters Daemon::Counters() const {
     }
     counters.zones.push_back(std::move(zone));
   }
+  std::shared_ptr<const FileView> files;
+  {
+    MutexLock lock(&publish_mutex_);
+    files = files_;
+  }
+  if (files != nullptr) counters.keys = CountKeys(*files, clock_.NowSeconds());
   return counters;
 }
 

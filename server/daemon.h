@@ -111,7 +111,7 @@ class Daemon : public DaemonControl {
 
   // What the next snapshot is made of. Held while one is made, so that they
   // are published in order.
-  Mutex publish_mutex_;
+  mutable Mutex publish_mutex_;
   std::shared_ptr<const StoreView> view_ RBLD_GUARDED_BY(publish_mutex_);
   std::shared_ptr<const FileView> files_ RBLD_GUARDED_BY(publish_mutex_);
   std::shared_ptr<const ZoneTable> zones_ RBLD_GUARDED_BY(publish_mutex_);

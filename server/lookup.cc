@@ -86,6 +86,9 @@ void FindIpv4(const ServedSources& sources, uint32_t address,
   for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
     const ValueSetId id = source.index->Lookup(address);
     if (id == kNotListed) continue;
+    if (source.exemptions != nullptr && source.exemptions->Has(address)) {
+      continue;
+    }
     AddListed(source, id, SubjectKind::kIpv4, address, 0, finding);
   }
 }
@@ -129,6 +132,10 @@ TestEntry LookUpIpv6(const ServedSources& sources,
     for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
       const ValueSetId id = source.index->Lookup(address.ipv6_first);
       if (id == kNotListed) continue;
+      if (source.exemptions != nullptr &&
+          source.exemptions->Has(address.ipv6_first)) {
+        continue;
+      }
       AddListed(source, id, SubjectKind::kIpv6, 0, 0, finding);
     }
     if (address.ipv6_first != kListedTestIpv6) return TestEntry::kNone;
@@ -186,12 +193,15 @@ TestEntry LookUpName(const ServedSources& sources, const Query& query,
   const int bytes =
       WriteReversedLabels(query.name, query.label_offsets, labels, reversed);
   for (const NameSource& source : sources.names) {
-    const NameIndex::Result result = source.index->Lookup(
-        absl::string_view(reversed, static_cast<size_t>(bytes)));
+    const absl::string_view name(reversed, static_cast<size_t>(bytes));
+    const NameIndex::Result result = source.index->Lookup(name);
     finding->any_below = finding->any_below || result.any_below;
     // INVALID itself is never listed, but names below it may be, and then it
     // is an empty non-terminal.
     if (entry == TestEntry::kNeverListed || result.values == kNotListed) {
+      continue;
+    }
+    if (source.exemptions != nullptr && source.exemptions->HasName(name)) {
       continue;
     }
     AddListed(

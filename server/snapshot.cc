@@ -54,6 +54,7 @@ struct Meaning {
   const ListValues* instead = nullptr;
   bool conditional = false;
   bool subject_is_entry = false;
+  const ExemptionIndex* exemptions = nullptr;
 };
 
 // Adds what `index` has to what the sources' kind lets be asked for.
@@ -64,22 +65,23 @@ void AddIndex(const ListIndex& index, const Meaning& meaning,
   last.fill(0xff);
   if (sources->has_ipv4 && index.ipv4->AnyWithin(0, 0xffffffff)) {
     sources->ipv4.push_back({index.ipv4.get(), meaning.values, meaning.instead,
-                             meaning.conditional});
+                             meaning.conditional, meaning.exemptions});
   }
   if (sources->has_ipv6 && index.ipv6->AnyWithin(kFirst, last)) {
     sources->ipv6.push_back({index.ipv6.get(), meaning.values, meaning.instead,
-                             meaning.conditional});
+                             meaning.conditional, meaning.exemptions});
   }
   if (sources->has_names && index.names->node_count() > 0) {
-    sources->names.push_back({{index.names.get(), meaning.values,
-                               meaning.instead, meaning.conditional},
-                              meaning.subject_is_entry});
+    sources->names.push_back(
+        {{index.names.get(), meaning.values, meaning.instead,
+          meaning.conditional, meaning.exemptions},
+         meaning.subject_is_entry});
   }
 }
 
 void AddDataset(const FileDataset& data, const NodeMap& nodes,
-                const ListValues* instead, bool kind_from_files,
-                ServedSources* sources) {
+                const ListValues* instead, const ExemptionIndex* exemptions,
+                bool kind_from_files, ServedSources* sources) {
   if (kind_from_files) {
     sources->has_ipv4 |= IsIpv4Set(data.type);
     sources->has_ipv6 |= IsIpv6Set(data.type);
@@ -87,13 +89,14 @@ void AddDataset(const FileDataset& data, const NodeMap& nodes,
   }
   AddIndex(data.index,
            {data.values.get(), instead, data.conditional,
-            /*subject_is_entry=*/true},
+            /*subject_is_entry=*/true, exemptions},
            sources);
   if (!nodes.empty()) sources->nodes.push_back(&nodes);
 }
 
 template <typename Map>
-const ListValues* FindOrNull(const Map& map, const std::string& name) {
+const typename Map::mapped_type* FindOrNull(const Map& map,
+                                            const std::string& name) {
   const auto found = map.find(name);
   return found == map.end() ? nullptr : &found->second;
 }
@@ -126,7 +129,7 @@ void AddSections(const ServedDataset& dataset, ServedZone* served) {
         is_base ? &served->sources : SubzoneOf(subzone.labels, served);
     for (const size_t section : subzone.sections) {
       AddDataset(*dataset.data->sections[section],
-                 dataset.section_nodes[section], nullptr,
+                 dataset.section_nodes[section], nullptr, nullptr,
                  !is_base || served->zone->config.kind_from_files, sources);
     }
   }
@@ -184,6 +187,16 @@ void Snapshot::AddSources(ServedZone* served) const {
   served->has_places = !served->subzones.empty() || !served->keys.empty();
 }
 
+// What hides entries of a dataset: the exemptions of its list.
+const ExemptionIndex* Snapshot::ExemptionsOf(
+    const ZoneSources& sources, const std::string& dataset) const {
+  const std::string* const list = FindOrNull(sources.dataset_lists, dataset);
+  if (list == nullptr) return nullptr;
+  const auto index = view_->lists.find(*list);
+  return index == view_->lists.end() ? nullptr
+                                     : index->second->exemptions.get();
+}
+
 // What a zone or a subzone publishes.
 void Snapshot::AddListed(const ZoneSources& sources, ServedZone* served,
                          ServedSources* out) const {
@@ -204,7 +217,7 @@ void Snapshot::AddListed(const ZoneSources& sources, ServedZone* served,
     }
     AddDataset(*dataset.data, dataset.nodes,
                FindOrNull(sources.dataset_values, name),
-               served->zone->config.kind_from_files, out);
+               ExemptionsOf(sources, name), served->zone->config.kind_from_files, out);
     AddSections(dataset, served);
   }
   for (const std::string& name : sources.lists) {

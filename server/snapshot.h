@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "server/file_view.h"
 #include "server/zone_table.h"
+#include "store/exemption_index.h"
 #include "store/publisher.h"
 
 namespace rbld {
@@ -26,6 +27,8 @@ struct IndexSource {
   // What the zone says instead of its values; null: nothing.
   const ListValues* instead = nullptr;
   bool conditional = false;  // FileDataset's
+  // Hides what a watched file lists; null: nothing does.
+  const ExemptionIndex* exemptions = nullptr;
 };
 
 struct NameSource : IndexSource<NameIndex> {
@@ -103,6 +106,8 @@ class Snapshot {
   void AddSources(ServedZone* served) const;
   void AddListed(const ZoneSources& sources, ServedZone* served,
                  ServedSources* out) const;
+  const ExemptionIndex* ExemptionsOf(const ZoneSources& sources,
+                                     const std::string& dataset) const;
   void AddMetadata(ServedZone* served) const;
 
   const std::shared_ptr<const ZoneTable> table_;

@@ -1,9 +1,12 @@
 #include "store/index_update.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "store/exemption_index.h"
 
 namespace rbld {
 namespace {
@@ -143,16 +146,32 @@ absl::StatusOr<IndexUpdate> UpdateNames(
   return update;
 }
 
+absl::StatusOr<IndexUpdate> UpdateAnswers(
+    const std::shared_ptr<const ListIndex>& old, const Target& target,
+    Resolver* resolver) {
+  switch (target.kind()) {
+    case TargetKind::kIpv4:
+      return UpdateIpv4(old, target.prefix(), resolver);
+    case TargetKind::kIpv6:
+      return UpdateIpv6(old, target.prefix(), resolver);
+    case TargetKind::kName:
+      break;
+  }
+  return UpdateNames(old, target, resolver);
+}
+
 }  // namespace
 
 ListIndex EmptyListIndex(uint64_t name_seed) {
   return ListIndex{Ipv4Index::Empty(), Ipv6Index::Empty(),
-                   NameIndex::Empty(name_seed)};
+                   NameIndex::Empty(name_seed), nullptr};
 }
 
 absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
     Resolver* resolver, uint64_t name_seed) {
   auto index = std::make_shared<ListIndex>(EmptyListIndex(name_seed));
+  std::set<std::string> exemptions;
+  resolver->CollectListExemptions(&exemptions);
   Ipv4IndexBuilder ipv4;
   absl::Status status = resolver->Addresses(
       IpPrefix::FromIpv4(0, 0), [&](const ResolvedRun& run) {
@@ -176,21 +195,25 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
   });
   if (!status.ok()) return status;
   index->names = names.Build();
+  index->exemptions = ExemptionIndex::Build(std::move(exemptions), name_seed);
   return std::shared_ptr<const ListIndex>(std::move(index));
 }
 
 absl::StatusOr<IndexUpdate> UpdateListIndex(
     const std::shared_ptr<const ListIndex>& old, const Target& target,
     Resolver* resolver) {
-  switch (target.kind()) {
-    case TargetKind::kIpv4:
-      return UpdateIpv4(old, target.prefix(), resolver);
-    case TargetKind::kIpv6:
-      return UpdateIpv6(old, target.prefix(), resolver);
-    case TargetKind::kName:
-      break;
-  }
-  return UpdateNames(old, target, resolver);
+  absl::StatusOr<IndexUpdate> update = UpdateAnswers(old, target, resolver);
+  if (!update.ok()) return update.status();
+  const absl::StatusOr<bool> exempt = resolver->HasListExemption(target);
+  if (!exempt.ok()) return exempt.status();
+  std::shared_ptr<const ExemptionIndex> exemptions = ExemptionIndex::With(
+      old->exemptions, target, *exempt, old->names->seed());
+  if (exemptions == old->exemptions) return update;
+  auto index = std::make_shared<ListIndex>(*update->index);
+  index->exemptions = std::move(exemptions);
+  update->index = std::move(index);
+  update->exemptions_changed = true;
+  return update;
 }
 
 }  // namespace rbld

@@ -22,6 +22,7 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
 struct IndexUpdate {
   std::shared_ptr<const ListIndex> index;
   bool answers_changed = false;
+  bool exemptions_changed = false;  // those of the whole list
 };
 
 // `resolver` sees the store after the change of `target`; `old` is the index

@@ -19,6 +19,8 @@
 
 namespace rbld {
 
+class ExemptionIndex;
+
 struct ListIndex {
   // Each is never null. See their headers; in short:
   //   ipv4->Lookup(uint32_t host_order) -> ValueSetId (kNotListed: no)
@@ -29,6 +31,9 @@ struct ListIndex {
   std::shared_ptr<const Ipv4Index> ipv4;
   std::shared_ptr<const Ipv6Index> ipv6;
   std::shared_ptr<const NameIndex> names;
+  // The exemptions of the whole list (store/exemption_index.h), which are worked
+  // into the three above; null: there are none.
+  std::shared_ptr<const ExemptionIndex> exemptions;
 
   uint64_t MemoryBytes() const {
     return ipv4->MemoryBytes() + ipv6->MemoryBytes() + names->MemoryBytes();

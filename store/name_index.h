@@ -57,6 +57,7 @@ class NameIndex {
 
   // `seed` is secret and one for the whole process.
   static std::shared_ptr<const NameIndex> Empty(uint64_t seed);
+  uint64_t seed() const { return seed_; }
 
   // `reversed_wire` as Target::reversed_wire(): lower case, from the top down.
   // Reads no further than the bytes that are there, whatever they are.

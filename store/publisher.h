@@ -37,6 +37,9 @@ struct ListSpec {
   std::string name;
   ListPolicy policy;
   ValueSet default_values;  // of a change that names none; not empty
+  // Watched files list more under the same name, which the exemptions of the
+  // whole list hide, so that those change answers by themselves.
+  bool beside_files = false;
 };
 
 // How one zone's serial moves.

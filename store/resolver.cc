@@ -127,6 +127,10 @@ bool Resolver::ReadCover(int rank, Covers* covers) {
   cover.rank = rank;
   cover.type = key.type;
   cover.dataset = key.dataset;
+  if (key.type == RecordType::kExemption && key.dataset == kWholeList &&
+      list_exemptions_ != nullptr) {
+    list_exemptions_->insert(std::string(key.target_key));
+  }
   if (key.type == RecordType::kListing) {
     cover.values = runtime_values_.Get(record.values);
     if (cover.values == kNotListed) return false;
@@ -309,6 +313,17 @@ absl::StatusOr<bool> Resolver::AnyNameListedBelow(absl::string_view node_wire) {
   });
   if (!status.ok()) return status;
   return any;
+}
+
+absl::StatusOr<bool> Resolver::HasListExemption(const Target& target) {
+  const std::string key =
+      RecordKey(shape_.list, target.Key(), RecordType::kExemption, kWholeList);
+  iterator_->Seek(key);
+  const bool has = iterator_->Valid() && View(iterator_->key()) == key;
+  const absl::Status status =
+      FromRocks(iterator_->status(), "reading exemptions");
+  if (!status.ok()) return status;
+  return has;
 }
 
 absl::StatusOr<bool> Resolver::AnyNameRecordAtOrBelow(

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "store/database.h"
 #include "store/records.h"
 #include "store/resolved.h"
+#include "store/target.h"
 #include "store/value_unions.h"
 
 namespace rbld {
@@ -49,6 +51,13 @@ class Resolver {
 
   // Is something listed strictly below this name?
   absl::StatusOr<bool> AnyNameListedBelow(absl::string_view node_wire);
+  // Is the target exempt from the whole list, by itself?
+  absl::StatusOr<bool> HasListExemption(const Target& target);
+  // Gets the Target::Key()s of the whole list's exemptions among the records
+  // that are read from now on; not owned.
+  void CollectListExemptions(std::set<std::string>* target_keys) {
+    list_exemptions_ = target_keys;
+  }
   // Is there any record at or below this name?
   absl::StatusOr<bool> AnyNameRecordAtOrBelow(absl::string_view node_wire);
 
@@ -80,6 +89,7 @@ class Resolver {
   std::shared_ptr<ValueTable> values_;
   ValueUnions unions_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  std::set<std::string>* list_exemptions_ = nullptr;
 };
 
 // Labels of a reversed wire name, and each name from the top down to it.

@@ -293,7 +293,13 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
       UpdateListIndex(index->second, target, &resolver);
   if (!update.ok()) return update.status();
   index->second = std::move(update->index);
-  if (update->answers_changed) changed_answers_[list].insert(target.kind());
+  const auto spec = specs_->find(list);
+  // What lies beside the store is hidden by exemptions too.
+  const bool hides_more = update->exemptions_changed &&
+                          spec != specs_->end() && spec->second.beside_files;
+  if (update->answers_changed || hides_more) {
+    changed_answers_[list].insert(target.kind());
+  }
   return absl::OkStatus();
 }
 

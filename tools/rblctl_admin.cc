@@ -13,6 +13,7 @@
 #include "store/publisher.h"
 #include "tools/rblctl_context.h"
 #include "tools/table.h"
+#include "zones/duration.h"
 
 namespace rbld {
 namespace {
@@ -345,6 +346,25 @@ int RunStats(const RblctlContext& context) {
   }
   if (!zones.empty()) {
     context.out() << "\n" << zones.Text(context.colours());
+  }
+  Table keys({"dataset", "key", ">queries", ">too many", "quota", "last used",
+              "expires"});
+  for (const Json& key : queries["keys"]) {
+    std::string quota = "-";
+    if (NumberOf(key, "quota") != 0) {
+      quota = absl::StrCat(
+          Grouped(NumberOf(key, "in_period")), " of ",
+          Grouped(NumberOf(key, "quota")), " in ",
+          DurationText(static_cast<int64_t>(NumberOf(key, "quota_seconds"))));
+    }
+    keys.Add({Printable(TextOf(key, "dataset")), Printable(TextOf(key, "name")),
+              Grouped(NumberOf(key, "queries")),
+              Grouped(NumberOf(key, "over_quota")), quota,
+              LocalTime(key.value("last_used", Json()), "never"),
+              LocalTime(key.value("expires", Json()), "never")});
+  }
+  if (!keys.empty()) {
+    context.out() << "\n" << keys.Text(context.colours());
   }
   return kExitDone;
 }

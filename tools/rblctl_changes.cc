@@ -49,8 +49,10 @@ bool Template(const RblctlContext& context, Json* change, int* exit_code) {
     *exit_code = context.Fail(kExitUsage, "--ttl needs a number of seconds");
     return false;
   }
-  if (codes.empty() && (command.Has("reason") || command.Has("ttl"))) {
-    // The list's own code; the server knows it.
+  std::string reason = command.Get("reason");
+  // What is given of a value is completed by the list's; the server knows it.
+  if (codes.empty() ? command.Has("reason") || command.Has("ttl")
+                    : !command.Has("reason")) {
     std::string list = command.Get("list");
     Json reply;
     if (list.empty()) {
@@ -67,14 +69,18 @@ bool Template(const RblctlContext& context, Json* change, int* exit_code) {
     ClientRequest show;
     show.path = "/v1/lists/" + PercentEncode(list);
     if (!context.Call(show, &reply, exit_code)) return false;
-    for (const Json& value : reply["default_values"]) {
-      codes.push_back(TextOf(value, "code"));
+    if (codes.empty()) {
+      for (const Json& value : reply["default_values"]) {
+        codes.push_back(TextOf(value, "code"));
+      }
+    } else if (!reply["default_values"].empty()) {
+      reason = TextOf(reply["default_values"][0], "reason");
     }
   }
   for (const std::string& code : codes) {
     Json value;
     value["code"] = code;
-    if (command.Has("reason")) value["reason"] = command.Get("reason");
+    if (!reason.empty()) value["reason"] = reason;
     if (ttl != 0) value["ttl"] = ttl;
     (*change)["values"].push_back(std::move(value));
   }

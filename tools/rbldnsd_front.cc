@@ -158,8 +158,9 @@ absl::StatusOr<FrontZoneSpec> ParseZoneSpec(const std::string& text) {
     return Usage(absl::StrCat(text, ": ", type.status().message()));
   }
   spec.type = *type;
-  if (spec.zone.empty() && spec.type != DatasetType::kAcl) {
-    return Usage(absl::StrCat(text, ": only an acl may be for every zone"));
+  if (spec.zone.empty() && !IsAccessList(spec.type)) {
+    return Usage(absl::StrCat(
+        text, ": only an acl or aclkey may be for every zone"));
   }
   spec.files = absl::StrSplit(parts[2], ',', absl::SkipEmpty());
   if (spec.files.empty()) return Usage(absl::StrCat(text, " names no file"));
@@ -200,7 +201,7 @@ Options:
  -C - read files as they are, gzip or not
  -d - not here: `rblctl dump' writes zone files
 Dataset types: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, dnhash,
-generic, combined, acl.
+generic, combined, acl, aclkey.
 )";
 
 absl::StatusOr<FrontOptions> ParseFrontArguments(

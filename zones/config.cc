@@ -205,6 +205,7 @@ bool UseDataset(const DatasetConfig& dataset, ZoneSources* sources) {
       continue;
     }
     if (!used) sources->datasets.push_back(dataset.spec.name);
+    sources->dataset_lists.emplace(dataset.spec.name, list);
     used = true;
     const auto values = sources->list_values.find(list);
     if (values != sources->list_values.end()) {

@@ -48,6 +48,8 @@ struct ZoneSources {
   std::vector<std::string> lists;     // names of ListConfigs, in order
   std::vector<std::string> datasets;  // names of DatasetConfigs, in order:
                                       // those of its lists and its own
+  // The list of each dataset of listings; of several, the first that is here.
+  std::map<std::string, std::string> dataset_lists;
   std::map<std::string, ListValues> list_values;     // by list
   std::map<std::string, ListValues> dataset_values;  // by dataset
 };

@@ -112,6 +112,10 @@ std::vector<ListSpec> ListSpecs(const Config& config) {
   std::vector<ListSpec> specs;
   for (const ListConfig& list : config.lists) {
     ListSpec spec{list.name, list.policy, list.default_values};
+    for (const DatasetConfig& dataset : config.datasets) {
+      spec.beside_files |= std::find(dataset.lists.begin(), dataset.lists.end(),
+                                     list.name) != dataset.lists.end();
+    }
     for (const ZoneConfig& zone : config.zones) {
       const std::vector<std::string> published = PublishedLists(zone);
       if (std::find(published.begin(), published.end(), list.name) !=

@@ -1,7 +1,9 @@
 """Watched files and the store's own listings in one list, side by side."""
 
 import gzip
+import json
 import os
+import time
 import unittest
 
 from tests.harness import daemon
@@ -66,6 +68,34 @@ class LiveTest(unittest.TestCase):
             rbld.remove("198.51.100.1")
             self.assertEqual(self.codes("1.100.51.198"), ["127.0.0.6"])
 
+    def test_an_exemption_hides_what_the_files_list(self):
+        with self.rbld as rbld:
+            def serial():
+                return rbld.ask(rbld.zone, dns_client.SOA).values(
+                    dns_client.SOA)[0][2]
+            before = serial()
+            self.assertEqual(self.codes("7.2.0.192"), ["127.0.0.4"])
+            self.assertEqual(self.codes("a.spam.example"), ["127.0.0.5"])
+            self.assertEqual(rbld.ctl("exempt", "192.0.2.0/29").code, 0)
+            self.assertEqual(rbld.ctl("exempt", "a.spam.example").code, 0)
+            self.assertEqual(self.codes("7.2.0.192"), [])
+            self.assertEqual(self.codes("8.2.0.192"), ["127.0.0.4"])
+            self.assertEqual(self.codes("a.spam.example"), [])
+            self.assertEqual(self.codes("b.spam.example"), ["127.0.0.5"])
+            # What is not listed any more is new content.
+            self.assertGreater(serial(), before)
+            # A new version of the file stays hidden, and so it does after a
+            # start.
+            self.scratch.write("feed.ip4", "192.0.2.0/24 :6:\n")
+            daemon.wait_until("the new file", lambda: self.codes(
+                "8.2.0.192") == ["127.0.0.6"], rbld.program)
+            self.assertEqual(self.codes("7.2.0.192"), [])
+            rbld.stop()
+            rbld.start()
+            self.assertEqual(self.codes("7.2.0.192"), [])
+            self.assertEqual(rbld.ctl("unexempt", "192.0.2.0/29").code, 0)
+            self.assertEqual(self.codes("7.2.0.192"), ["127.0.0.6"])
+
     def test_other_types_of_data_answer_too(self):
         with self.rbld as rbld:
             zone = rbld.zone
@@ -112,6 +142,71 @@ class LiveTest(unittest.TestCase):
             self.assertEqual(self.codes("a.spam.example"), [])
             answer = rbld.ask_address("2001:db8::1")
             self.assertEqual(answer.values(dns_client.A), ["127.0.0.7"])
+
+
+KEYS = """
+[files]
+check = "1s"
+[[dataset]]
+name = "keys"
+type = "aclkey"
+files = ["keys"]
+zones = ["relays.rbld.test"]
+[[dataset]]
+name = "urls"
+type = "dnhash"
+files = ["urls"]
+lists = ["relays"]
+"""
+
+
+class KeyTest(unittest.TestCase):
+    """Keys in names, live."""
+
+    def setUp(self):
+        self.scratch = daemon.Scratch()
+        self.scratch.__enter__()
+        self.addCleanup(self.scratch.__exit__)
+        self.scratch.write("keys", ":refuse\n"
+                           "k1secret :pass @ name=acme;quota=4/1w\n")
+        self.scratch.write("urls", "early.example @ ts=%d;delay=1w;"
+                           "key=nodelay\n" % time.time())
+        self.rbld = daemon.Rbld(
+            self.scratch, more=KEYS, zone_keys='serial = "unixtime"\n'
+            'over_quota = {code = "127.255.255.255", reason = "too many"}')
+
+    def ask(self, name):
+        answer = self.rbld.ask(name + "." + self.rbld.zone)
+        return answer.values(dns_client.A) or answer.rcode_name
+
+    def test_keys(self):
+        with self.rbld as rbld:
+            rbld.add("192.0.2.1")
+            self.assertEqual(self.ask("1.2.0.192"), "REFUSED")
+            self.assertEqual(self.ask("1.2.0.192.k1secret"), ["127.0.0.2"])
+            self.assertEqual(self.ask("early.example.k1secret"), ["127.0.0.2"])
+            self.assertEqual(self.ask("early.example"), "REFUSED")
+            # The file gets another key; the usage of the first goes on.
+            self.scratch.write("keys", ":pass\n"
+                               "k1secret :pass @ name=acme;quota=4/1w\n"
+                               "k2 :pass @ expires=2020-01-01\n")
+            daemon.wait_until("the new file",
+                              lambda: self.ask("1.2.0.192") == ["127.0.0.2"],
+                              rbld.program)
+            self.assertEqual(self.ask("early.example"), "NXDOMAIN")
+            self.assertEqual(self.ask("2.2.0.192.k1secret"), "NXDOMAIN")
+            self.assertEqual(self.ask("2.2.0.192.k1secret"), "NXDOMAIN")
+            self.assertEqual(self.ask("2.2.0.192.k1secret"),
+                             ["127.255.255.255"])
+            done = rbld.ctl("stats")
+            self.assertEqual(done.code, 0, done.err)
+            row = [line for line in done.out.splitlines() if "acme" in line]
+            self.assertIn("4 of 4 in 1w", row[0])
+            self.assertNotIn("k1secret", done.out)
+            keys = json.loads(rbld.ctl("stats", "--json").out)["queries"]["keys"]
+            self.assertEqual(
+                [(key["name"], key["queries"], key["over_quota"])
+                 for key in keys], [("acme", 5, 1), ("k2…", 0, 0)])
 
 
 if __name__ == "__main__":
