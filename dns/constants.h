@@ -43,6 +43,7 @@ enum class RrType : uint16_t {
 };
 
 inline constexpr uint16_t kClassIn = 1;
+inline constexpr uint16_t kClassChaos = 3;
 inline constexpr uint16_t kClassAny = 255;
 
 // RFC 6895 §2.3. Numbers above 15 need EDNS (RFC 6891 §6.1.3).

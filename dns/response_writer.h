@@ -93,10 +93,10 @@ class ResponseWriter {
 // pointer to offset 12) to a block for AddAnswers; String is std::string.
 template <typename String>
 void AppendRecord(uint16_t type, uint32_t ttl_seconds, absl::string_view rdata,
-                  String* block) {
+                  String* block, uint16_t qclass = kClassIn) {
   uint8_t head[kRecordHeadBytes] = {0xc0, kHeaderBytes};
   WriteU16(head + 2, type);
-  WriteU16(head + 4, kClassIn);
+  WriteU16(head + 4, qclass);
   WriteU32(head + 6, ttl_seconds);
   WriteU16(head + 10, static_cast<uint16_t>(rdata.size()));
   block->append(reinterpret_cast<const char*>(head), sizeof(head));

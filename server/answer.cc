@@ -173,6 +173,11 @@ bool DecideEarly(const PreparedQuery& prepared, Decision* decision) {
     *decision = Fail(AnswerKind::kFormErr, rcode);
     return true;
   }
+  if (prepared.zone == nullptr && query.qclass == kClassChaos &&
+      !prepared.chaos.empty()) {
+    *decision = Fail(AnswerKind::kChaos, Rcode::kNoError);
+    return true;
+  }
   if (prepared.zone == nullptr) {
     *decision = Fail(AnswerKind::kRefused, Rcode::kRefused,
                      ExtendedError::kNotAuthoritative);
@@ -480,6 +485,7 @@ bool IsAuthoritative(const Decision& decision, const Query& query) {
   switch (decision.kind) {
     case AnswerKind::kListed:
     case AnswerKind::kStatic:
+    case AnswerKind::kChaos:
     case AnswerKind::kNoData:
     case AnswerKind::kNxDomain:
       // RFC 1035 §6.2: nobody is an authority for every class.
@@ -498,8 +504,12 @@ void PrepareAnswer(const Snapshot& snapshot, const Request& request,
   prepared->zone = nullptr;
   if (prepared->parse != ParseResult::kOk) return;
   const Query& query = prepared->query;
-  // A question of class ANY is one of class IN, the only one that we have.
-  if (query.qclass != kClassIn && query.qclass != kClassAny) return;
+  // A question of class ANY is one of class IN, the only one that has zones.
+  if (query.qclass != kClassIn && query.qclass != kClassAny) {
+    prepared->chaos = query.qclass == kClassChaos ? snapshot.FindChaos(query)
+                                                  : absl::string_view();
+    return;
+  }
   const ServedZone* zone = snapshot.Find(query);
   if (zone == nullptr) return;
   // RFC 4035 §3.1.4.1: DS belongs to the upper side of a zone cut.
@@ -548,6 +558,9 @@ size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
     case AnswerKind::kListed:
     case AnswerKind::kStatic:
       WritePositive(*zone, request, prepared, finding, decision, &writer);
+      break;
+    case AnswerKind::kChaos:
+      writer.AddAnswers(prepared.chaos, 1);
       break;
     case AnswerKind::kNoData:
     case AnswerKind::kNxDomain:

@@ -42,8 +42,9 @@ enum class AnswerKind : uint8_t {
   kStatic,    // SOA, NS and other records of the configuration
   kNoData,
   kNxDomain,
+  kChaos,  // of the server itself: version.bind
 };
-inline constexpr int kAnswerKinds = 10;
+inline constexpr int kAnswerKinds = 11;
 
 struct Outcome {
   AnswerKind kind = AnswerKind::kDropped;
@@ -62,6 +63,7 @@ inline constexpr size_t kTcpReplyBytes = kMaxMessageBytes;
 struct PreparedQuery {
   ParseResult parse = ParseResult::kDrop;
   const ServedZone* zone = nullptr;
+  absl::string_view chaos;  // ZoneTable::FindChaos's, without a zone
   int labels_below = 0;  // labels of the name that are below the zone
   Place place;           // where below it
   ReversedAddress address;

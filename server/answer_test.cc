@@ -415,6 +415,24 @@ TEST_F(AnswerTest, RefusesOtherClassesAndTakesAnyWithoutAuthority) {
   EXPECT_FALSE(any.packet->aa());  // RFC 1035 §6.2
 }
 
+TEST_F(AnswerTest, TellsItsVersionIfItMay) {
+  builder_.AddZone(TestZone("rbl.example"));
+  const auto ask = [this](absl::string_view name, RrType type) {
+    return AskRaw(QueryBuilder().Question(name, type, kClassChaos));
+  };
+  EXPECT_EQ(5, ask("version.bind", RrType::kTxt).rcode());
+  snapshot_ = builder_.SetVersion("rbld 7").Build();
+  for (const char* name : {"version.bind", "VERSION.server"}) {
+    const Reply reply = ask(name, RrType::kTxt);
+    EXPECT_EQ(0, reply.rcode());
+    ASSERT_EQ(1u, reply.answers().size());
+    EXPECT_THAT(reply.answers()[0], HasSubstr("CH\tTXT\t\"rbld 7\""));
+  }
+  EXPECT_EQ(5, ask("version.bind", RrType::kA).rcode());
+  EXPECT_EQ(5, ask("version.example", RrType::kTxt).rcode());
+  EXPECT_EQ(5, Ask("version.bind", RrType::kTxt).rcode());
+}
+
 TEST_F(AnswerTest, KnowsTheTypesThatAreNoData) {
   builder_.AddZone(TestZone("rbl.example"));
   const auto rcode = [this](int type, Transport transport) {

@@ -164,7 +164,8 @@ absl::StatusOr<std::shared_ptr<const ZoneTable>> Daemon::BuildZones(
     const Config& config) {
   absl::StatusOr<std::shared_ptr<const ZoneTable>> zones = ZoneTable::Build(
       config.zones,
-      [this](const std::string& name) { return stats_->ZoneSlot(name); });
+      [this](const std::string& name) { return stats_->ZoneSlot(name); },
+      config.version);
   if (!zones.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(config.path, ": ", zones.status().message()));

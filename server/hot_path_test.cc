@@ -143,6 +143,29 @@ class HotPathTest : public ::testing::Test {
     files.metadata_from_files = true;
     files.ns_in_answers = true;
     files.datasets = {"combined", "acl"};
+    // Keys, values of the zone's own, entries that wait, mistakes.
+    ZoneConfig keyed = TestZone("keyed.example");
+    keyed.has_names = true;
+    keyed.datasets = {"keys", "waiting"};
+    keyed.list_values["list"] = {0x7f000009, "of the zone"};
+    keyed.combining = Combining::kBitMask;
+    keyed.over_quota = Value{0x7fffffff, "too many", 0};
+    keyed.mistyped = Value{0x7ffffffc, "$ is no list", 0};
+    builder_.AddZone(keyed)
+        .AddDataset("keys", DatasetType::kAclKey,
+                    ":pass\nalpha :pass @ quota=3/1d\nbeta :refuse\n")
+        .AddDataset("waiting", DatasetType::kDnhash,
+                    "later.test @ ts=1;delay=9w\nkeyed.test @ key=require\n");
+    for (const char* name :
+         {"4.3.2.10.", "4.3.2.10.alpha.", "4.3.2.10.beta.", "4.3.2.10.gamma.",
+          "alpha.", "later.test.", "keyed.test.alpha.", "keyed.test."}) {
+      for (const RrType type : {RrType::kA, RrType::kTxt, RrType::kAny}) {
+        queries_.push_back(
+            QueryBuilder()
+                .Question(absl::StrCat(name, "keyed.example"), type)
+                .message());
+      }
+    }
     builder_.AddZone(files)
         .AddDataset("combined", DatasetType::kCombined,
                     "$SOA 1h a.example b.example 7 1h 1h 1w 5m\n"
@@ -153,7 +176,10 @@ class HotPathTest : public ::testing::Test {
         .AddDataset("acl", DatasetType::kAcl,
                     "127.0.0.2 :refuse\n127.0.0.3 :4:all $\n"
                     "127.0.0.4 :empty\n127.0.0.5 :ignore\n::/0 :pass\n");
-    snapshot_ = builder_.Build();
+    snapshot_ = builder_.SetVersion("x").Build();
+    queries_.push_back(QueryBuilder()
+                           .Question("version.bind", RrType::kTxt, kClassChaos)
+                           .message());
     for (const char* name :
          {"", "sub.", "deep.sub.", "x.", "4.3.2.10.", "4.3.2.10.sub.", "www.",
           "www.sub.", "a.spam.test.", "a.spam.test.deep.sub.", "9.9.9.9.",

@@ -96,6 +96,10 @@ class Snapshot {
     return number < 0 ? nullptr : &zones_[static_cast<size_t>(number)];
   }
 
+  absl::string_view FindChaos(const Query& query) const {
+    return table_->FindChaos(query);
+  }
+
   uint64_t sequence() const { return view_->sequence; }
   const std::vector<ServedZone>& zones() const { return zones_; }
 

@@ -59,6 +59,7 @@ constexpr OutcomeRow kOutcomeRows[kAnswerKinds] = {
     {AnswerKind::kNoData, "nodata",
      "Answers that the name has no such records."},
     {AnswerKind::kNxDomain, "nxdomain", "Answers that there is no such name."},
+    {AnswerKind::kChaos, "chaos", "Answers about the server itself."},
 };
 
 }  // namespace

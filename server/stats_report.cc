@@ -42,6 +42,7 @@ StatsReport::Table StatsReport::Read(const StatsTotals& totals) {
         case AnswerKind::kListed:
         case AnswerKind::kStatic:
         case AnswerKind::kNoData:
+        case AnswerKind::kChaos:
           counts->positive += outcomes[i];
           break;
         case AnswerKind::kNxDomain:

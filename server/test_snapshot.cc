@@ -78,6 +78,11 @@ TestSnapshot& TestSnapshot::SetSerial(absl::string_view zone, uint32_t serial) {
   return *this;
 }
 
+TestSnapshot& TestSnapshot::SetVersion(const std::string& version) {
+  version_ = version;
+  return *this;
+}
+
 TestSnapshot& TestSnapshot::Add(absl::string_view list, absl::string_view text,
                                 ValueSet values) {
   Normalize(&values);
@@ -150,7 +155,8 @@ std::shared_ptr<const Snapshot> TestSnapshot::Build() {
   return Snapshot::Build(
       OrDie(ZoneTable::Build(
           zones_,
-          [this](const std::string& zone) { return stats_.ZoneSlot(zone); })),
+          [this](const std::string& zone) { return stats_.ZoneSlot(zone); },
+          version_)),
       view, std::make_shared<FileView>(files_));
 }
 

@@ -37,6 +37,7 @@ class TestSnapshot {
   TestSnapshot& AddDataset(const std::string& name, DatasetType type,
                            const std::string& text);
   TestSnapshot& SetSerial(absl::string_view zone, uint32_t serial);
+  TestSnapshot& SetVersion(const std::string& version);
   std::shared_ptr<const Snapshot> Build();
   // For counters: the slot of a zone.
   Stats* stats() { return &stats_; }
@@ -51,6 +52,7 @@ class TestSnapshot {
   std::map<std::string, uint32_t, std::less<>> serials_;
   std::shared_ptr<ValueTable> values_;
   FileView files_;
+  std::string version_;
   Stats stats_;
 };
 

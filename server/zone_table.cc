@@ -6,10 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "dns/constants.h"
 #include "dns/name.h"
+#include "dns/response_writer.h"
 #include "server/access.h"
 
 namespace rbld {
 namespace {
+
+constexpr size_t kMaxTxtStringBytes = 255;  // RFC 1035 §3.3.14
 
 // Everything behind the first label.
 absl::string_view ParentOf(absl::string_view wire_name) {
@@ -30,7 +33,8 @@ ValueSet AsSet(const std::optional<Value>& value) {
 
 absl::StatusOr<std::shared_ptr<const ZoneTable>> ZoneTable::Build(
     const std::vector<ZoneConfig>& zones,
-    const std::function<int(const std::string&)>& counter_slot) {
+    const std::function<int(const std::string&)>& counter_slot,
+    absl::string_view version) {
   auto table = std::make_shared<ZoneTable>();
   table->zones_.reserve(zones.size());
   for (const ZoneConfig& config : zones) {
@@ -38,6 +42,13 @@ absl::StatusOr<std::shared_ptr<const ZoneTable>> ZoneTable::Build(
     if (!status.ok()) return status;
   }
   table->LinkParents();
+  if (!version.empty()) {
+    const absl::string_view text = version.substr(0, kMaxTxtStringBytes);
+    std::string rdata(1, static_cast<char>(text.size()));
+    rdata.append(text.data(), text.size());
+    AppendRecord(static_cast<uint16_t>(RrType::kTxt), 0, rdata,
+                 &table->version_record_, kClassChaos);
+  }
   return std::shared_ptr<const ZoneTable>(std::move(table));
 }
 
@@ -94,6 +105,21 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
   depths_[zone.label_count >> 6] |= uint64_t{1} << (zone.label_count & 63);
   zones_.push_back(std::move(zone));
   return absl::OkStatus();
+}
+
+absl::string_view ZoneTable::FindChaos(const Query& query) const {
+  static constexpr absl::string_view kNames[] = {
+      absl::string_view("\7version\4bind", 14),
+      absl::string_view("\7version\6server", 16)};
+  if (query.type != static_cast<uint16_t>(RrType::kTxt) &&
+      query.type != static_cast<uint16_t>(RrType::kAny)) {
+    return absl::string_view();
+  }
+  const absl::string_view name = query.NameFrom(0);
+  for (const absl::string_view known : kNames) {
+    if (name == known) return version_record_;
+  }
+  return absl::string_view();
 }
 
 // A zone of ours below another of ours is a name in that one, and so are the

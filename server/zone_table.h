@@ -43,11 +43,13 @@ struct Zone {
 
 class ZoneTable {
  public:
-  // `counter_slot` gives the slot of a zone's name. InvalidArgument names the
-  // zone and the cure.
+  // `counter_slot` gives the slot of a zone's name; `version` is what
+  // version.bind says, empty for nothing. InvalidArgument names the zone and
+  // the cure.
   static absl::StatusOr<std::shared_ptr<const ZoneTable>> Build(
       const std::vector<ZoneConfig>& zones,
-      const std::function<int(const std::string&)>& counter_slot);
+      const std::function<int(const std::string&)>& counter_slot,
+      absl::string_view version = "");
 
   // The number of the zone with the longest name that the query's name ends
   // in; -1: none of ours.
@@ -66,11 +68,16 @@ class ZoneTable {
 
   const std::vector<Zone>& zones() const { return zones_; }
 
+  // The answer's record for a question of the class CHAOS (RFC 4892 §2), as
+  // ResponseWriter::AddAnswers takes it; empty: there is none.
+  absl::string_view FindChaos(const Query& query) const;
+
  private:
   absl::Status Add(const ZoneConfig& config, int slot);
   void LinkParents();
 
   std::vector<Zone> zones_;
+  std::string version_record_;
   absl::flat_hash_map<std::string, int> by_name_;  // lower-case wire names
   uint64_t depths_[2] = {0, 0};  // bit n: there is a zone of n labels
   int min_labels_ = kMaxLabels + 1;

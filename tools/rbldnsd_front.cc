@@ -20,6 +20,9 @@
 namespace rbld {
 namespace {
 
+// What version.bind says without -v: the rbldnsd that it stands for, and that
+// it is none.
+constexpr char kFrontVersion[] = "rbldnsd 1.0 (rbld)";
 constexpr uint32_t kDefaultTtlSeconds = 2100;  // rbldnsd's 35m
 constexpr absl::string_view kFlagsWithValue = "urbwtcplsFxX";
 constexpr absl::string_view kFlags = "46vneqfaACdh";
@@ -339,6 +342,8 @@ std::string FrontConfig(const FrontOptions& options,
   toml::table server;
   server.insert("listen", Strings(listen));
   if (!options.user.empty()) server.insert("user", options.user);
+  if (options.hide_version == 0) server.insert("version", kFrontVersion);
+  if (options.hide_version == 1) server.insert("version", "rbldnsd");
   config.insert("server", server);
   toml::table files;
   files.insert("check", options.check_seconds);

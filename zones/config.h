@@ -156,6 +156,7 @@ struct Config {
   int tcp_idle_timeout_seconds = 10;
   int tcp_total_timeout_seconds = 120;
   std::string user;  // drop root to it; empty: stay
+  std::string version;  // what version.bind says; empty: REFUSED
   // [control]; an empty path means no such socket
   std::string operator_socket;
   std::string importer_socket;

@@ -367,6 +367,12 @@ const std::vector<Setting<FileDraft>>& ServerSettings() {
       {{"tcp_total_timeout", "duration", "\"2m\"", false,
         "a connection is closed after so long in any case"},
        Seconds<&Config::tcp_total_timeout_seconds, 1, 86400>},
+      {{"version", "string", "\"\"", false,
+        "the TXT record of version.bind and version.server in the class CHAOS, "
+        "of 255 bytes at most; empty: REFUSED"},
+       [](const TomlNode& node, FileDraft* out) {
+         return node.ReadString(&out->config.version);
+       }},
       {{"user", "string", "\"\"", false,
         "a process started as root becomes this user once its sockets are "
         "open; empty: it stays what it is"},
