@@ -180,6 +180,7 @@ std::shared_ptr<const NameIndex> DatasetBuilder::BuildNames(
     node.has_below = below.any;
     node.below = below.Values(&unions);
     builder.Add(node);
+    if (options_.names != nullptr) options_.names->push_back(node);
     begin = end;
   }
   return builder.Build();

@@ -17,6 +17,7 @@
 #include "base/ip_prefix.h"
 #include "store/list_index.h"
 #include "store/listing.h"
+#include "store/resolved.h"
 #include "store/spill_sorter.h"
 #include "store/target.h"
 #include "store/value.h"
@@ -41,6 +42,9 @@ class DatasetBuilder {
     // For scratch files while addresses are sorted; empty: memory.
     std::string scratch_directory;
     uint64_t name_seed = 0;  // NameIndex's
+    // Gets the names as well, in order; null: nobody does. An index cannot be
+    // asked for its names.
+    std::vector<ResolvedName>* names = nullptr;
   };
 
   explicit DatasetBuilder(Options options);

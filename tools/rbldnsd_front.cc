@@ -162,8 +162,8 @@ absl::StatusOr<FrontZoneSpec> ParseZoneSpec(const std::string& text) {
   }
   spec.type = *type;
   if (spec.zone.empty() && !IsAccessList(spec.type)) {
-    return Usage(absl::StrCat(
-        text, ": only an acl or aclkey may be for every zone"));
+    return Usage(
+        absl::StrCat(text, ": only an acl or aclkey may be for every zone"));
   }
   spec.files = absl::StrSplit(parts[2], ',', absl::SkipEmpty());
   if (spec.files.empty()) return Usage(absl::StrCat(text, " names no file"));
@@ -202,7 +202,7 @@ Options:
  -A - NS records in every positive answer (the default, as in rbldnsd)
  -F facility - accepted: messages go to standard error
  -C - read files as they are, gzip or not
- -d - not here: `rblctl dump' writes zone files
+ -d - write the zones to standard output as zone files, and end
 Dataset types: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, dnhash,
 generic, combined, acl, aclkey.
 )";
@@ -247,10 +247,9 @@ absl::StatusOr<FrontOptions> ParseFrontArguments(
     options.zones.push_back(*std::move(spec));
   }
   if (options.help) return options;
-  if (options.dump) {
-    return Usage("-d is not supported; `rblctl dump' writes zone files");
+  if (options.binds.empty() && !options.dump) {
+    return Usage("no address to answer on (-b)");
   }
-  if (options.binds.empty()) return Usage("no address to answer on (-b)");
   const bool has_zone =
       std::any_of(options.zones.begin(), options.zones.end(),
                   [](const FrontZoneSpec& spec) { return !spec.zone.empty(); });

@@ -15,11 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <iostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "tools/rbldnsd_dump.h"
 #include "tools/rbldnsd_front.h"
 
 namespace rbld {
@@ -114,6 +116,19 @@ bool Daemonize(bool quick) {
   return true;
 }
 
+int Dump(const FrontOptions& options) {
+  if (!options.work.empty() && chdir(options.work.c_str()) != 0) {
+    Say(stderr, absl::StrCat(options.work, ": ", strerror(errno)));
+    return kExitFailed;
+  }
+  const absl::Status status = DumpFrontZones(options, &std::cout, &std::cerr);
+  std::cout.flush();
+  if (status.ok() && std::cout) return 0;
+  Say(stderr,
+      status.ok() ? "standard output cannot be written" : status.message());
+  return kExitFailed;
+}
+
 int Main(const std::vector<std::string>& arguments) {
   absl::StatusOr<FrontOptions> options = ParseFrontArguments(arguments);
   if (!options.ok()) {
@@ -125,6 +140,7 @@ int Main(const std::vector<std::string>& arguments) {
     return 0;
   }
   for (const std::string& ignored : options->ignored) Say(stderr, ignored);
+  if (options->dump) return Dump(*options);
   if (options->user.empty() && geteuid() == 0) options->user = kDefaultUser;
   if (geteuid() != 0) options->user.clear();
   std::vector<std::string> listen;

@@ -68,6 +68,44 @@ class FrontCase(unittest.TestCase):
         return answer.values(rtype)[0] if answer.answer else ""
 
 
+class DumpTest(FrontCase):
+    """-d: the zones as files for other name servers."""
+
+    def dump(self, *specs):
+        return subprocess.run(
+            [front_path(), "-d", "-w", self.scratch.path, *specs],
+            capture_output=True, text=True, timeout=60)
+
+    def test_another_server_takes_the_zone(self):
+        self.write("set", ":3:see $\n192.0.2.0/30\n!192.0.2.2\nnonsense\n"
+                   "10.0.0.0/24 :4:\n")
+        self.write("more", "@ MX 5 mx.example\nwww 60 A 203.0.113.80\n", head="")
+        self.write("comb", "$DATASET dnset sub\n.spam.example :5:name $\n"
+                   "!ok.spam.example\n", head="")
+        done = self.dump(ZONE + ":ip4set:set", ZONE + ":generic:more",
+                         ZONE + ":combined:comb")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"set:6: .*; the line is left out")
+        path = self.scratch.write("zone", done.stdout)
+        check = subprocess.run(["nsd-checkzone", ZONE, path],
+                               capture_output=True, text=True, timeout=60)
+        self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
+        lines = done.stdout.splitlines()
+        for line in ['1.2.0.192 2100 IN TXT "see 192.0.2.1"',
+                     "*.0.0.10 2100 IN A 127.0.0.4",
+                     "www 60 IN A 203.0.113.80",
+                     "$ORIGIN sub." + ZONE + ".",
+                     '*.spam.example 2100 IN TXT "name spam.example"']:
+            self.assertIn(line, lines)
+        self.assertNotIn("2.2.0.192 2100 IN A 127.0.0.3", lines)
+
+    def test_a_missing_file_is_named(self):
+        done = self.dump(ZONE + ":ip4set:none")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none: opening a data file", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
 class FrontTest(FrontCase):
 
     def test_the_harness_of_its_users_is_content(self):

@@ -76,6 +76,7 @@ class BuilderSink : public EntrySink {
 // One dataset while it is read.
 struct Section {
   std::string name;
+  std::unique_ptr<std::vector<ResolvedName>> names;
   std::unique_ptr<BuilderSink> sink;
   std::unique_ptr<DatasetReader> reader;
 };
@@ -172,6 +173,10 @@ class FileDatasetReader {
         spec_.type == DatasetType::kCombined && type != DatasetType::kCombined;
     Section section;
     section.name = std::move(name);
+    if (options_.keep_names) {
+      section.names = std::make_unique<std::vector<ResolvedName>>();
+      builder_options.names = section.names.get();
+    }
     section.sink = std::make_unique<BuilderSink>(std::move(builder_options));
     section.reader = std::make_unique<DatasetReader>(
         type, reader_options, std::move(templates), &specials_,
@@ -292,6 +297,7 @@ class FileDatasetReader {
         section->sink->builder()->Build(ids, table.get());
     if (!index.ok()) return index.status();
     out->index = *std::move(index);
+    if (section->names != nullptr) out->names = std::move(*section->names);
     out->values = std::move(table);
     out->entries += reader.entries();
     return absl::OkStatus();

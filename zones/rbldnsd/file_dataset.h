@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "store/list_index.h"
+#include "store/resolved.h"
 #include "store/value_table.h"
 #include "zones/byte_source.h"
 #include "zones/rbldnsd/dataset_reader.h"
@@ -50,6 +51,8 @@ struct FileDataset {
 
   // The listings; of acl, the clients.
   ListIndex index;
+  // The names of the index, with FileDatasetLoadOptions::keep_names.
+  std::vector<ResolvedName> names;
   // The sets that the index and the rules name; never null.
   std::shared_ptr<const ValueTable> values;
   // Of generic.
@@ -103,6 +106,7 @@ struct FileDatasetLoadOptions {
   // A last line that no newline ends is left out. With this it is an error, as
   // a file that is read again may still be being written.
   bool cut_off_is_error = false;
+  bool keep_names = false;  // for who wants more than to look names up
   // Instead of the file of that path; null: the file. For tests.
   std::function<absl::StatusOr<std::unique_ptr<ByteSource>>(
       const std::string& path)>
