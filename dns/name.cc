@@ -61,6 +61,33 @@ int SkipName(const uint8_t* message, size_t size, size_t offset) {
   return 0;
 }
 
+int ExpandName(const uint8_t* message, size_t size, size_t offset,
+               std::string* name) {
+  name->clear();
+  size_t at = offset;
+  size_t part_start = offset;
+  size_t taken = 0;  // up to the first pointer's end
+  while (at < size) {
+    const uint8_t length = message[at];
+    if (length <= kMaxLabelBytes) {
+      const size_t bytes = size_t{1} + length;
+      if (size - at < bytes) return 0;
+      name->append(reinterpret_cast<const char*>(message) + at, bytes);
+      if (name->size() > kMaxWireNameBytes) return 0;
+      at += bytes;
+      if (length != 0) continue;
+      return static_cast<int>(taken != 0 ? taken : at - offset);
+    }
+    if ((length & 0xc0) != 0xc0 || at + 2 > size) return 0;
+    const size_t target = size_t{length & 0x3fu} << 8 | message[at + 1];
+    if (target >= part_start || target < 12) return 0;
+    if (taken == 0) taken = at + 2 - offset;
+    at = target;
+    part_start = target;
+  }
+  return 0;
+}
+
 bool NamesEqual(absl::string_view a, absl::string_view b) {
   return a.size() == b.size() &&
          EqualIgnoringCase(a.data(), b.data(), a.size());

@@ -35,6 +35,12 @@ int WireNameBytes(const uint8_t* bytes, size_t size);
 // back. Never follows the pointer, so no loop can hold it (RFC 9267 §2).
 int SkipName(const uint8_t* message, size_t size, size_t offset);
 
+// The same, following pointers: `*name` becomes the whole name, without them.
+// Each pointer must point to before the part of the name that it ends, so this
+// always comes to an end.
+int ExpandName(const uint8_t* message, size_t size, size_t offset,
+               std::string* name);
+
 // Copies the name of `name_bytes` bytes to `out` (kNameBufferBytes of it) with
 // ASCII letters lowered (RFC 4343 §3). Length bytes are below 'A' and so pass
 // unchanged.

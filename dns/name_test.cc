@@ -55,6 +55,36 @@ TEST(SkipName, TakesAPointerBackAsTheEnd) {
   EXPECT_EQ(4, SkipName(Bytes(message), message.size(), 17));
 }
 
+TEST(ExpandName, FollowsPointersAndSaysWhatItTook) {
+  const std::string message =
+      std::string(12, '\0') + std::string("\3com\0", 5) +
+      std::string("\1A\xc0\x0c", 4) + std::string("\1b\xc0\x11", 4) + "rest";
+  std::string name;
+  EXPECT_EQ(5, ExpandName(Bytes(message), message.size(), 12, &name));
+  EXPECT_EQ(Wire("com"), name);
+  EXPECT_EQ(4, ExpandName(Bytes(message), message.size(), 21, &name));
+  EXPECT_EQ(Wire("b.A.com"), name);
+}
+
+TEST(ExpandName, RejectsLoopsForwardPointersCutAndLongNames) {
+  const std::string start(12, '\0');
+  std::string name;
+  for (const std::string& bad :
+       {std::string("\xc0\x0c", 2), std::string("\1a\xc0\x0c", 4),
+        std::string("\xc0\x0e\0", 3), std::string("\xc0\x03", 2),
+        std::string("\xc0", 1), std::string("\5ab", 3), std::string("\1a", 2),
+        std::string("\x41"
+                    "a\0",
+                    3)}) {
+    const std::string message = start + bad;
+    EXPECT_EQ(0, ExpandName(Bytes(message), message.size(), 12, &name));
+  }
+  // The longest name, and a label before it by a pointer.
+  const std::string message = start + LongestName() + "\1x\xc0\x0c";
+  EXPECT_EQ(255, ExpandName(Bytes(message), message.size(), 12, &name));
+  EXPECT_EQ(0, ExpandName(Bytes(message), message.size(), 12 + 255, &name));
+}
+
 TEST(SkipName, RejectsPointersToSelfForwardIntoTheHeaderAndCutOnes) {
   const std::string start(12, '\0');
   for (const std::string& name :

@@ -1,4 +1,4 @@
-// QueryBuilder: messages for tests, right ones and wrong ones.
+// QueryBuilder: messages to be sent to a server; for tests, wrong ones too.
 #ifndef RBLD_DNS_QUERY_BUILDER_H_
 #define RBLD_DNS_QUERY_BUILDER_H_
 
@@ -16,7 +16,7 @@ class QueryBuilder {
  public:
   explicit QueryBuilder(uint16_t id = 0x1234, uint16_t flags = 0);
 
-  // `name` is text as NameFromText reads it.
+  // `name` is text as NameFromText reads it; any other ends the program.
   QueryBuilder& Question(absl::string_view name, RrType type,
                          uint16_t qclass = kClassIn);
   // A name as bytes, right or wrong.
