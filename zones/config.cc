@@ -33,49 +33,6 @@ bool IsListName(absl::string_view name) {
   return true;
 }
 
-absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
-  const auto bad = [&](absl::string_view why) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\": ", why,
-                     "; write \"192.0.2.1:53\" or \"[2001:db8::1]:53\""));
-  };
-  ListenAddress listen;
-  listen.text = text;
-  absl::string_view rest = text;
-  std::string port_text = "53";
-  int family = AF_INET;
-  if (!rest.empty() && rest[0] == '[') {
-    family = AF_INET6;
-    const size_t close = rest.find(']');
-    if (close == absl::string_view::npos) return bad("the ] is missing");
-    listen.address = std::string(rest.substr(1, close - 1));
-    rest.remove_prefix(close + 1);
-    if (!rest.empty() && rest[0] != ':') return bad("no port after the ]");
-    if (!rest.empty()) port_text = std::string(rest.substr(1));
-  } else {
-    const size_t colon = rest.find(':');
-    if (colon != rest.rfind(':')) {
-      return bad("an IPv6 address stands in brackets");
-    }
-    listen.address = std::string(rest.substr(0, colon));
-    if (colon != absl::string_view::npos) {
-      port_text = std::string(rest.substr(colon + 1));
-    }
-  }
-  unsigned char scratch[16];
-  if (inet_pton(family, listen.address.c_str(), scratch) != 1) {
-    return bad("not a numeric address");
-  }
-  // Port 0 lets the kernel choose, which tests use.
-  uint32_t port = 0;
-  if (port_text.empty() || !absl::ascii_isdigit(port_text[0]) ||
-      !absl::SimpleAtoi(port_text, &port) || port > 65535) {
-    return bad("the port must be from 0 to 65535");
-  }
-  listen.port = static_cast<uint16_t>(port);
-  return listen;
-}
-
 absl::Status FinishServer(const ServerDraft& draft, Config* config) {
   for (const auto& [text, node] : draft.listen) {
     absl::StatusOr<ListenAddress> listen = ParseListenAddress(text);
@@ -329,6 +286,49 @@ absl::Status FinishDump(const TomlNode& node, Config* config) {
 }
 
 }  // namespace
+
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
+  const auto bad = [&](absl::string_view why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\": ", why,
+                     "; write \"192.0.2.1:53\" or \"[2001:db8::1]:53\""));
+  };
+  ListenAddress listen;
+  listen.text = text;
+  absl::string_view rest = text;
+  std::string port_text = "53";
+  int family = AF_INET;
+  if (!rest.empty() && rest[0] == '[') {
+    family = AF_INET6;
+    const size_t close = rest.find(']');
+    if (close == absl::string_view::npos) return bad("the ] is missing");
+    listen.address = std::string(rest.substr(1, close - 1));
+    rest.remove_prefix(close + 1);
+    if (!rest.empty() && rest[0] != ':') return bad("no port after the ]");
+    if (!rest.empty()) port_text = std::string(rest.substr(1));
+  } else {
+    const size_t colon = rest.find(':');
+    if (colon != rest.rfind(':')) {
+      return bad("an IPv6 address stands in brackets");
+    }
+    listen.address = std::string(rest.substr(0, colon));
+    if (colon != absl::string_view::npos) {
+      port_text = std::string(rest.substr(colon + 1));
+    }
+  }
+  unsigned char scratch[16];
+  if (inet_pton(family, listen.address.c_str(), scratch) != 1) {
+    return bad("not a numeric address");
+  }
+  // Port 0 lets the kernel choose, which tests use.
+  uint32_t port = 0;
+  if (port_text.empty() || !absl::ascii_isdigit(port_text[0]) ||
+      !absl::SimpleAtoi(port_text, &port) || port > 65535) {
+    return bad("the port must be from 0 to 65535");
+  }
+  listen.port = static_cast<uint16_t>(port);
+  return listen;
+}
 
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    const std::string& path) {

@@ -126,6 +126,9 @@ struct ListenAddress {
   uint16_t port = 53;
 };
 
+// Port 53 where none is given. InvalidArgument says what it should look like.
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text);
+
 // A watched file, or several that are read as one.
 struct DatasetConfig {
   FileDatasetSpec spec;

@@ -7,13 +7,12 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "store/dataset_builder.h"
 #include "zones/byte_source.h"
 #include "zones/line_reader.h"
-#include "zones/line_text.h"
+#include "zones/rbldnsd/section_head.h"
 
 namespace rbld {
 namespace {
@@ -188,60 +187,26 @@ class FileDatasetReader {
     if (spec_.type != DatasetType::kCombined) {
       return base_.reader->ReadLine(text);
     }
-    absl::string_view line = SkipBlanks(text);
-    if (!line.empty() && (line[0] == '#' || line[0] == ';' || line[0] == ':')) {
-      line.remove_prefix(1);
-    }
-    if (absl::StartsWithIgnoreCase(line, "$DATASET") &&
-        (line.size() == 8 || IsBlank(line[8]))) {
-      return StartSection(SkipBlanks(line.substr(8)));
-    }
+    absl::string_view rest;
+    if (TakeSectionKeyword(text, &rest)) return StartSection(rest);
     return current_->reader->ReadLine(text);
   }
 
-  // "TYPE[:NAME] SUBZONE|@ …".
   absl::Status StartSection(absl::string_view text) {
-    const absl::string_view word = TakeWord(&text);
-    const size_t colon = word.find(':');
-    const absl::StatusOr<DatasetType> type =
-        ParseDatasetType(word.substr(0, colon));
-    if (!type.ok()) return absl::AbortedError(type.status().message());
-    if (*type == DatasetType::kCombined || IsAccessList(*type)) {
-      return absl::AbortedError(absl::StrCat(
-          "a combined file has no ", DatasetTypeName(*type), " inside"));
-    }
-    const std::string name =
-        colon == absl::string_view::npos
-            ? DatasetTypeName(*type)
-            : absl::StrCat(DatasetTypeName(*type), ":", word.substr(colon + 1));
+    absl::StatusOr<SectionHead> head = ParseSectionHead(text);
+    if (!head.ok()) return head.status();
     const size_t number = sections_.size();
     if (number == kMaxSections) {
       return absl::AbortedError(absl::StrCat(
           "over ", kMaxSections, " sections; split the file into several"));
     }
-    std::vector<std::string> subzones;
-    while (!text.empty() && !IsComment(text)) {
-      const absl::string_view subzone = TakeWord(&text);
-      std::string labels;
-      if (subzone != "@") {
-        const absl::StatusOr<std::string> wire = ParseHostName(subzone);
-        if (!wire.ok() || wire->size() < 2) {
-          return absl::AbortedError(
-              absl::StrCat("\"", subzone, "\" is no name of a subzone"));
-        }
-        labels = wire->substr(0, wire->size() - 1);
-      }
-      subzones.push_back(std::move(labels));
-    }
-    if (subzones.empty()) {
-      return absl::AbortedError(
-          "$DATASET names no subzone; `@` is the zone itself");
-    }
-    sections_.push_back(NewSection(*type, absl::StrCat(spec_.name, ":", name),
+    sections_.push_back(NewSection(head->type,
+                                   absl::StrCat(spec_.name, ":", head->name),
                                    base_.reader->templates()));
     current_ = &sections_.back();
-    for (std::string& labels : subzones)
+    for (std::string& labels : head->subzones) {
       AddToSubzone(std::move(labels), number);
+    }
     return absl::OkStatus();
   }
 
