@@ -32,7 +32,7 @@ constexpr VerbRow kVerbRows[] = {
     {"zone ls", RunZones, false},    {"zone show", RunZones, false},
     {"reload", RunReload, false},    {"status", RunStatus, false},
     {"stats", RunStats, false},      {"backup", RunBackup, false},
-    {"restore", RunRestore, false},
+    {"restore", RunRestore, false},  {"compare", RunCompare, false},
 };
 
 std::string SocketPath(const ParsedCommand& command) {
@@ -46,7 +46,7 @@ std::string SocketPath(const ParsedCommand& command) {
 // False: it failed, and `*exit_code` says how.
 bool Connect(const ParsedCommand& command, const VerbRow& row,
              RblctlContext* context, int* exit_code) {
-  if (row.run == RunRestore) return true;
+  if (row.run == RunRestore || row.run == RunCompare) return true;
   if (!command.Has("store")) {
     context->set_transport(SocketTransport(SocketPath(command)));
     return true;

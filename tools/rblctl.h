@@ -14,11 +14,11 @@ namespace rbld {
 // docs/OPERATIONS.md lists them.
 enum ExitCode : int {
   kExitDone = 0,
-  kExitNothing = 1,  // not listed, nothing found
+  kExitNothing = 1,  // not listed, nothing found; compare: differences
   kExitUsage = 2,
-  kExitRefused = 3,  // the reason is printed
-  kExitNoDaemon = 4,
-  kExitUnknown = 5,  // outcome unknown, or only a part was done
+  kExitRefused = 3,   // the reason is printed
+  kExitNoDaemon = 4,  // compare: a server that does not answer
+  kExitUnknown = 5,   // outcome unknown, or only a part was done
 };
 
 struct RblctlStreams {

@@ -1,7 +1,11 @@
 // The table of verbs and options: what parsing, help texts and suggestions are
 // made of.
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/compare/comparison.h"
 #include "tools/rblctl_context.h"
 
 namespace rbld {
@@ -194,6 +198,85 @@ VerbSpec Find() {
        {"limit", "N", "At most so many; 0: all. Default: 100.", false}}};
 }
 
+VerbSpec Compare() {
+  std::string details =
+      "Asks both servers the same questions and counts how their answers "
+      "differ. OLD and\nNEW are addresses: 192.0.2.53, 127.0.0.1:5300, "
+      "[2001:db8::53]:53. Nothing is changed,\nand no daemon of rbld is "
+      "needed. The questions come from one of\n\n"
+      "  --names FILE   Names, one a line, and types where not those of "
+      "--types "
+      "are meant;\n"
+      "                 # begins a comment. With --zone, an address means its "
+      "name there.\n"
+      "  --pcap FILE    What clients asked: a capture as tcpdump -w writes it "
+      "(pcap, pcapng).\n"
+      "  --data TYPE:FILE  with --zone ZONE: rbldnsd's data files, as on its "
+      "command line: the\n"
+      "                 ends of each entry, what lies beside, above and below "
+      "it, the zone\n"
+      "                 itself and the test entries.\n\n"
+      "\"-\" is standard input; gzip and zstd are unpacked. Each query counts "
+      "once, under the\nfirst kind of difference that applies:\n\n";
+  for (int i = 0; i < kDifferenceKinds; ++i) {
+    const auto kind = static_cast<DifferenceKind>(i);
+    absl::StrAppend(&details, "  ",
+                    absl::StrFormat("%-20s", DifferenceName(kind)),
+                    DifferenceMeaning(kind), "\n");
+  }
+  absl::StrAppend(
+      &details,
+      "\nFrom rbldnsd to rbld, test-entry and empty-non-terminal are to be "
+      "expected:\n--ignore test-entry,empty-non-terminal then leaves what is "
+      "not. A kind that is ignored\nis counted, but makes no difference; what "
+      "else differs in such a query still does.\n\n"
+      "Exit codes: 0 all the same, 1 differences (or both answered nothing but "
+      "errors),\n2 usage, or nothing to ask, 4 a server does not answer, 5 "
+      "broken off: what was\ncompared until then is shown.\n\n"
+      "Examples: rblctl compare 192.0.2.53 192.0.2.53:5300 \\\n"
+      "            --zone bl.example.org --data ip4set:/var/lib/rbldns/list\n"
+      "          tcpdump -i any -w queries.pcap -c 100000 udp dst port 53\n"
+      "          rblctl compare 192.0.2.53 192.0.2.53:5300 --pcap "
+      "queries.pcap");
+  return {
+      "compare",
+      "OLD NEW",
+      2,
+      2,
+      "Do two servers answer the same?",
+      details,
+      {{"names", "FILE", "Names, one a line.", false},
+       {"pcap", "FILE", "A capture of queries.", false},
+       {"port", "N", "With --pcap: the port that was asked; default: 53.",
+        false},
+       {"data", "TYPE:FILE",
+        "Data files of rbldnsd, several by commas, as on its command line; may "
+        "be given several times.",
+        true},
+       {"zone", "ZONE",
+        "The zone of --data; elsewhere: only names at it and below it.", false},
+       {"types", "TYPES",
+        "What to ask names for; default: A,TXT. With --pcap: only queries of "
+        "these types.",
+        false},
+       {"all", "", "Ask repeated questions again.", false},
+       {"sample", "PERCENT",
+        "Ask only this part of the names, always the same.", false},
+       {"rate", "N",
+        "Queries a second to each server; 0: as fast as they answer. Default: "
+        "1000.",
+        false},
+       {"timeout", "SECONDS", "For each try; default: 1.", false},
+       {"retries", "N", "Tries after the first one; default: 2.", false},
+       {"tcp", "", "Ask over TCP; rbldnsd has none.", false},
+       {"edns", "BYTES", "Ask with EDNS and this UDP size, such as 1232.",
+        false},
+       {"ignore", "KINDS",
+        "Kinds that are no difference, by commas; they are still counted.",
+        true},
+       {"max-shown", "N", "Examples of each kind; default: 5.", false}}};
+}
+
 std::vector<VerbSpec> Verbs() {
   return {
       Add(),
@@ -261,6 +344,7 @@ std::vector<VerbSpec> Verbs() {
        "begins a new\nepoch, and its zones' serials go on after the highest "
        "that was used.",
        {}},
+      Compare(),
   };
 }
 
@@ -284,7 +368,8 @@ const CommandTable& RblctlCommands() {
       },
       Verbs(),
       "Exit codes: 0 done, 1 not listed or nothing found, 2 usage, 3 refused,\n"
-      "4 no daemon, 5 outcome unknown or only a part done.\n\n"
+      "4 no daemon, 5 outcome unknown or only a part done. Of compare: 1 "
+      "differences,\n4 no server.\n\n"
       "Try: rblctl status, rblctl show 127.0.0.2, rblctl add --help\n"};
   return *kTable;
 }

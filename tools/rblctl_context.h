@@ -96,6 +96,7 @@ int RunStatus(const RblctlContext& context);
 int RunStats(const RblctlContext& context);
 int RunBackup(const RblctlContext& context);
 int RunRestore(const RblctlContext& context);
+int RunCompare(const RblctlContext& context);
 
 // What there is to say on the command line.
 const CommandTable& RblctlCommands();

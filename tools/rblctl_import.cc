@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tools/rblctl_context.h"
+#include "tools/stream_source.h"
 #include "tools/table.h"
 #include "zones/byte_source.h"
 #include "zones/feed_reader.h"
@@ -62,20 +63,6 @@ absl::StatusOr<std::string> FormatByContent(absl::string_view beginning) {
   }
   return std::string("plain");
 }
-
-// Standard input as a source.
-class StreamSource : public ByteSource {
- public:
-  explicit StreamSource(std::istream* in) : in_(*in) {}
-  absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
-    in_.read(buffer, static_cast<std::streamsize>(size));
-    if (in_.bad()) return absl::DataLossError("standard input: cannot be read");
-    return static_cast<size_t>(in_.gcount());
-  }
-
- private:
-  std::istream& in_;
-};
 
 // Gives back what was looked at, then the rest; counts for the progress bar.
 class CountingSource : public ByteSource {
