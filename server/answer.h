@@ -64,8 +64,8 @@ struct PreparedQuery {
   ParseResult parse = ParseResult::kDrop;
   const ServedZone* zone = nullptr;
   absl::string_view chaos;  // ZoneTable::FindChaos's, without a zone
-  int labels_below = 0;  // labels of the name that are below the zone
-  Place place;           // where below it
+  int labels_below = 0;     // labels of the name that are below the zone
+  Place place;              // where below it
   ReversedAddress address;
   Query query;
 };

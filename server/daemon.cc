@@ -46,6 +46,7 @@ std::vector<std::string> NeedRestart(const Config& old_config,
                config.tcp_total_timeout_seconds,
        "the TCP limits under [server]");
   note(old_config.user != config.user, "server.user");
+  note(old_config.query_log != config.query_log, "server.query_log");
   note(old_config.operator_socket != config.operator_socket ||
            old_config.importer_socket != config.importer_socket ||
            old_config.relayd_socket != config.relayd_socket ||
@@ -112,9 +113,10 @@ std::vector<KeyCounters> CountKeys(const FileView& files, int64_t now_seconds) {
     for (const auto& [label, key] : served->keys->keys) {
       KeyCounters counters;
       counters.dataset = dataset;
-      counters.name = !key.terms.name.empty()
-                          ? key.terms.name
-                          : absl::StrCat(label.substr(0, kShownCharacters), "…");
+      counters.name =
+          !key.terms.name.empty()
+              ? key.terms.name
+              : absl::StrCat(label.substr(0, kShownCharacters), "…");
       counters.queries = key.usage->queries();
       counters.over_quota = key.usage->over_quota();
       counters.quota = key.terms.quota;
@@ -294,7 +296,18 @@ absl::Status Daemon::StartWorkers(
   limits.total_ms =
       static_cast<uint64_t>(config.tcp_total_timeout_seconds) * 1000;
   limits.open = &tcp_open_;
+  if (!config.query_log.empty()) {
+    absl::StatusOr<std::unique_ptr<QueryLog>> log =
+        QueryLog::Open(config.query_log);
+    if (!log.ok()) return log.status();
+    query_log_ = *std::move(log);
+  }
   for (int i = 0; i < worker_count_; ++i) {
+    if (query_log_ != nullptr) {
+      query_log_writers_.push_back(
+          std::make_unique<QueryLogWriter>(query_log_.get()));
+      stats_->worker(i)->log = query_log_writers_.back().get();
+    }
     absl::StatusOr<std::unique_ptr<Worker>> worker =
         Worker::Create(std::move(for_workers[static_cast<size_t>(i)]), limits,
                        &snapshots_, stats_->worker(i), &clock_);
@@ -365,6 +378,11 @@ absl::Status Daemon::Reload() {
   {
     MutexLock lock(&config_mutex_);
     last_reload_error_ = status.ok() ? "" : std::string(status.message());
+  }
+  if (query_log_ != nullptr) {
+    if (const absl::Status s = query_log_->Reopen(); !s.ok()) {
+      LogError(absl::StrCat(s.message(), "; the old file is written on"));
+    }
   }
   if (status.ok()) {
     LogInfo(absl::StrCat("configuration ", options_.config_path, " reloaded"));

@@ -21,6 +21,7 @@
 #include "control/http_server.h"
 #include "server/dump_scheduler.h"
 #include "server/file_watcher.h"
+#include "server/query_log.h"
 #include "server/snapshot_holder.h"
 #include "server/sockets.h"
 #include "server/stats.h"
@@ -132,6 +133,8 @@ class Daemon : public DaemonControl {
 
   std::unique_ptr<FileWatcher> watcher_;
   std::unique_ptr<Publisher> publisher_;  // null: no store
+  std::unique_ptr<QueryLog> query_log_;   // null: none
+  std::vector<std::unique_ptr<QueryLogWriter>> query_log_writers_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> http_;

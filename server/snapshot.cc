@@ -188,8 +188,8 @@ void Snapshot::AddSources(ServedZone* served) const {
 }
 
 // What hides entries of a dataset: the exemptions of its list.
-const ExemptionIndex* Snapshot::ExemptionsOf(
-    const ZoneSources& sources, const std::string& dataset) const {
+const ExemptionIndex* Snapshot::ExemptionsOf(const ZoneSources& sources,
+                                             const std::string& dataset) const {
   const std::string* const list = FindOrNull(sources.dataset_lists, dataset);
   if (list == nullptr) return nullptr;
   const auto index = view_->lists.find(*list);
@@ -215,9 +215,9 @@ void Snapshot::AddListed(const ZoneSources& sources, ServedZone* served,
       served->keys.push_back(dataset.keys.get());
       continue;
     }
-    AddDataset(*dataset.data, dataset.nodes,
-               FindOrNull(sources.dataset_values, name),
-               ExemptionsOf(sources, name), served->zone->config.kind_from_files, out);
+    AddDataset(
+        *dataset.data, dataset.nodes, FindOrNull(sources.dataset_values, name),
+        ExemptionsOf(sources, name), served->zone->config.kind_from_files, out);
     AddSections(dataset, served);
   }
   for (const std::string& name : sources.lists) {

@@ -20,6 +20,8 @@
 
 namespace rbld {
 
+class QueryLogWriter;
+
 inline constexpr int kCacheLineBytes = 64;
 
 // A counter with one writing thread.
@@ -91,6 +93,9 @@ class WorkerStats {
   }
 
   WorkerCounters counters;
+  // Gets each query; null: there is no log. Not owned; set before the worker
+  // runs.
+  QueryLogWriter* log = nullptr;
 
  private:
   const std::unique_ptr<ZoneSlotCounters[]> zones_;

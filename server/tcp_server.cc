@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/query_log.h"
+
 namespace rbld {
 
 struct TcpServer::Listener {
@@ -242,6 +244,10 @@ TcpServer::Progress TcpServer::AnswerFrames(Connection* connection,
     stats_->Count(outcome);
     Touch(connection);
     if (reply_bytes == 0) continue;
+    if (stats_->log != nullptr) [[unlikely]] {
+      stats_->log->Add(request, place + kFrameHeadBytes, reply_bytes);
+      stats_->log->Flush();
+    }
     WriteU16(place, static_cast<uint16_t>(reply_bytes));
     flush_bytes_ += kFrameHeadBytes + reply_bytes;
     if (flush_bytes_ >= kTcpFlushBytes) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "server/query_log.h"
+
 namespace rbld {
 namespace {
 
@@ -121,6 +123,8 @@ int UdpBatch::Serve(int fd, bool wildcard) {
     }
   }
   Send(fd);
+  if (stats_->log != nullptr) [[unlikely]]
+    stats_->log->Flush();
   return count;
 }
 
@@ -152,6 +156,10 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
                      buffers.send_bytes[replies_], &outcome);
     stats_->Count(outcome);
     if (bytes == 0) continue;
+    if (stats_->log != nullptr) [[unlikely]] {
+      stats_->log->Add(requests[i - first], buffers.send_bytes[replies_],
+                       bytes);
+    }
     msghdr& received = buffers.received[i].msg_hdr;
     msghdr& reply = buffers.replies[replies_].msg_hdr;
     reply.msg_name = received.msg_name;

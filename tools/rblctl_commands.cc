@@ -57,7 +57,8 @@ VerbSpec Add() {
         "The A record, such as 127.0.0.2; may be given several times. "
         "Default: the list's.",
         true},
-       {"reason", "TEXT", "The TXT record, $ is the address; default: the list's.", false},
+       {"reason", "TEXT",
+        "The TXT record, $ is the address; default: the list's.", false},
        {"ttl", "SECONDS", "Of the answer; default: the zone's.", false},
        kExpires,
        {"source", "SOURCE", "Whose listing it is; default: manual.", false},

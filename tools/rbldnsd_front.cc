@@ -84,9 +84,9 @@ absl::Status TakeValue(char flag, const std::string& value,
       options->pid_file = value;
       break;
     case 'l':
-      options->log_file = value;
-      options->ignored.push_back(
-          "-l: queries are not logged; counters are in -s and in rblctl stats");
+      // With and without '+' a batch of queries is written at once.
+      options->log_file =
+          std::string(absl::StripPrefix(absl::string_view(value), "+"));
       break;
     case 's':
       options->stats_deltas = absl::StartsWith(value, "+");
@@ -196,7 +196,7 @@ Options:
  -n - do not become a daemon
  -f - accepted: queries never wait for a reload here
  -q - quick start: load data after the start, and start even if that fails
- -l logfile - accepted: queries are not logged
+ -l [+]logfile - write a line for each query there (-: standard output)
  -s [+]statsfile - write counters there every `check' (+: differences)
  -a - no NS records in answers that did not ask for them
  -A - NS records in every positive answer (the default, as in rbldnsd)
@@ -341,6 +341,7 @@ std::string FrontConfig(const FrontOptions& options,
   toml::table server;
   server.insert("listen", Strings(listen));
   if (!options.user.empty()) server.insert("user", options.user);
+  if (!options.log_file.empty()) server.insert("query_log", options.log_file);
   if (options.hide_version == 0) server.insert("version", kFrontVersion);
   if (options.hide_version == 1) server.insert("version", "rbldnsd");
   config.insert("server", server);

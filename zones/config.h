@@ -158,8 +158,10 @@ struct Config {
   int tcp_max_connections = 1024;  // of all workers together
   int tcp_idle_timeout_seconds = 10;
   int tcp_total_timeout_seconds = 120;
-  std::string user;  // drop root to it; empty: stay
-  std::string version;  // what version.bind says; empty: REFUSED
+  std::string user;       // drop root to it; empty: stay
+  std::string query_log;  // a line for each query; "-": standard output;
+                          // empty: none
+  std::string version;    // what version.bind says; empty: REFUSED
   // [control]; an empty path means no such socket
   std::string operator_socket;
   std::string importer_socket;

@@ -367,6 +367,18 @@ const std::vector<Setting<FileDraft>>& ServerSettings() {
       {{"tcp_total_timeout", "duration", "\"2m\"", false,
         "a connection is closed after so long in any case"},
        Seconds<&Config::tcp_total_timeout_seconds, 1, 86400>},
+      {{"query_log", "path", "\"\"", false,
+        "gets a line for each query, for debugging; \"-\" is standard output; "
+        "opened as `user`, and again at a reload; empty: none"},
+       [](const TomlNode& node, FileDraft* out) {
+         std::string text;
+         const absl::Status s = node.ReadString(&text);
+         if (!s.ok() || text.empty() || text == "-") {
+           out->config.query_log = text;
+           return s;
+         }
+         return node.ReadPath(&out->config.query_log);
+       }},
       {{"version", "string", "\"\"", false,
         "the TXT record of version.bind and version.server in the class CHAOS, "
         "of 255 bytes at most; empty: REFUSED"},

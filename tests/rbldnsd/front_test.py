@@ -220,6 +220,29 @@ class FrontTest(FrontCase):
         daemon.wait_until("counters from the reset", lambda: re.search(
             r"stats for \d+sec zone bl\.example\.com: tot=\d ", program.log()))
 
+    def test_its_log_of_queries_is_rbldnsds(self):
+        self.write("list", "192.0.2.1 :2:text\n")
+        os.chmod(self.scratch.path, 0o777)
+        names = [(dns_client.reversed_name("192.0.2.1", ZONE), dns_client.A),
+                 (dns_client.reversed_name("192.0.2.1", ZONE), dns_client.TXT),
+                 (dns_client.reversed_name("192.0.2.9", ZONE), dns_client.A),
+                 ("x.elsewhere", dns_client.MX), (ZONE, dns_client.SOA)]
+        logs = []
+        for path in [front_path(), "/usr/sbin/rbldnsd"]:
+            name = "log-" + path.replace("/", "-")
+            program = self.start(ZONE + ":ip4set:list", path=path,
+                                 options=["-a", "-l", "+" + name])
+            for question in names:
+                self.ask(*question)
+            program.stop()
+            with open(self.scratch.join(name)) as log:
+                # Without the time, the bytes (rbldnsd compresses the names of
+                # a SOA), and what asks whether it runs.
+                logs.append([line.split(" ", 1)[1].rsplit("/", 1)[0]
+                             for line in log if "nonexisting" not in line])
+        self.assertEqual(logs[0], logs[1])
+        self.assertEqual(len(logs[0]), len(names))
+
     def test_a_broken_version_leaves_the_good_one(self):
         good = "".join("1.2.3.%d entry\n" % i for i in range(100))
         path = self.write("set", good)
