@@ -1,5 +1,6 @@
 #include "zones/line_reader.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/match.h"
@@ -14,13 +15,17 @@ constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
 LineReader::LineReader(ByteSource* source, size_t max_line_bytes)
     : source_(source),
       max_line_bytes_(max_line_bytes),
-      buffer_(kBlockBytes + max_line_bytes) {}
+      buffer_(std::min(kFirstBlockBytes, kBlockBytes + max_line_bytes)) {}
 
 bool LineReader::Fill() {
   if (ended_) return false;
+  const bool was_filled = end_ == buffer_.size();
   memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
   end_ -= at_;
   at_ = 0;
+  if (was_filled) {
+    buffer_.resize(std::min(4 * buffer_.size(), kBlockBytes + max_line_bytes_));
+  }
   const absl::StatusOr<size_t> got =
       source_->Read(buffer_.data() + end_, buffer_.size() - end_);
   if (!got.ok()) {

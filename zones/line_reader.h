@@ -19,6 +19,8 @@ class LineReader {
   // A listing's line in JSON with as many and as long reasons as may be.
   static constexpr size_t kMaxJsonLineBytes = 1024 * 1024;
   static constexpr size_t kBlockBytes = 1024 * 1024;
+  // What the buffer begins with; it grows while the source fills it.
+  static constexpr size_t kFirstBlockBytes = 4 * 1024;
 
   // `source` must outlive the reader.
   LineReader(ByteSource* source, size_t max_line_bytes);
@@ -43,14 +45,14 @@ class LineReader {
   // How much of an overlong line is kept to be shown.
   static constexpr size_t kShownBytes = 256;
 
-  // Moves what is unread to the buffer's front and reads behind it; false when
-  // nothing came.
+  // Moves what is unread to the buffer's front and reads behind it, into a
+  // bigger buffer if the last reading filled this one; false when nothing came.
   bool Fill();
   void SkipOverlongLine(Line* line);
 
   ByteSource* const source_;
   const size_t max_line_bytes_;
-  std::vector<char> buffer_;
+  std::vector<char> buffer_;  // at most kBlockBytes + max_line_bytes_
   std::vector<char> shown_;
   size_t at_ = 0;
   size_t end_ = 0;
