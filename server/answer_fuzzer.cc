@@ -1,11 +1,7 @@
-// libFuzzer target: any bytes as a query, over UDP and over TCP. Built with
-// clang (`--repo_env=CC=clang --copt=-fsanitize=fuzzer-no-link,address
-// --linkopt=-fsanitize=address`) it takes a folder for what it finds and
-// server/corpus as arguments; answer_corpus_test replays the corpus.
-
-#include <cstdlib>
+// Fuzzes any bytes as a query, over UDP and over TCP.
 #include <memory>
 
+#include "base/fuzz/fuzz_target.h"
 #include "dns/query.h"
 #include "server/answer.h"
 #include "server/test_snapshot.h"
@@ -34,15 +30,11 @@ std::shared_ptr<const Snapshot> MakeSnapshot() {
   return builder.Build();
 }
 
-void Check(bool holds) {
-  if (!holds) abort();
-}
-
 }  // namespace
-}  // namespace rbld
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace rbld;
+std::string FuzzOne(absl::string_view input) {
+  const auto* const data = reinterpret_cast<const uint8_t*>(input.data());
+  const size_t size = input.size();
   static const std::shared_ptr<const Snapshot>* const snapshot =
       new std::shared_ptr<const Snapshot>(MakeSnapshot());
   for (const Transport transport : {Transport::kUdp, Transport::kTcp}) {
@@ -58,25 +50,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // Silence for responses and stumps, and for nothing else.
     const bool deserves_reply =
         size >= kHeaderBytes && (ReadU16(data + 2) & kFlagQr) == 0;
-    Check(deserves_reply == (bytes > 0));
+    FuzzCheck(deserves_reply == (bytes > 0));
     if (bytes == 0) continue;
-    Check(bytes >= kHeaderBytes && bytes <= room);
-    Check(ReadU16(out.get()) == ReadU16(data));
-    Check((ReadU16(out.get() + 2) & kFlagQr) != 0);
+    FuzzCheck(bytes >= kHeaderBytes && bytes <= room);
+    FuzzCheck(ReadU16(out.get()) == ReadU16(data));
+    FuzzCheck((ReadU16(out.get() + 2) & kFlagQr) != 0);
     // A reply is no query: answering it again must give nothing.
     Request again = request;
     again.message = out.get();
     again.message_bytes = bytes;
     const std::unique_ptr<uint8_t[]> none(new uint8_t[room]);
-    Check(Answer(**snapshot, again, none.get(), &outcome) == 0);
+    FuzzCheck(Answer(**snapshot, again, none.get(), &outcome) == 0);
     // It can be walked to its last byte as a message.
     Query walked;
     out[2] &= 0x7f;  // as if it were a query
     const ParseResult result = ParseQuery(out.get(), bytes, &walked);
     const bool has_question = ReadU16(out.get() + 4) == 1;
     if (has_question && result != ParseResult::kNotImp) {
-      Check(result == ParseResult::kOk);
+      FuzzCheck(result == ParseResult::kOk);
     }
   }
-  return 0;
+  return "";
 }
+
+}  // namespace rbld
