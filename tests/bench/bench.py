@@ -4,6 +4,7 @@ import os
 import re
 import statistics
 import subprocess
+import threading
 
 from tests.harness import daemon
 from tests.harness import dns_client
@@ -107,6 +108,27 @@ def dnsperf(port, query_file, seconds, pid=None, per_second=None,
             done.returncode, done.stdout, done.stderr))
     return DnsperfRun(done.stdout, after[0] - before[0], after[1] - before[1],
                       after_task - before_task)
+
+
+class Load:
+    """dnsperf in the background, restarted until stop()."""
+
+    def __init__(self, port, query_file, per_second):
+        self._args = (port, query_file, per_second)
+        self._stopping = False
+        self.runs = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        port, query_file, per_second = self._args
+        while not self._stopping:
+            self.runs.append(dnsperf(port, query_file, 5,
+                                     per_second=per_second))
+
+    def stop(self):
+        self._stopping = True
+        self._thread.join()
 
 
 def check_answers(name, run, listed_share=0.30, tolerance=0.01):

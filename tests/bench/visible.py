@@ -13,7 +13,6 @@ import os
 import select
 import socket
 import statistics
-import threading
 import time
 
 from tests.bench import bench
@@ -76,27 +75,6 @@ class Asker:
         return time.monotonic() - started, stale
 
 
-class Load:
-    """dnsperf in the background, restarted until stop()."""
-
-    def __init__(self, port, query_file, per_second):
-        self._args = (port, query_file, per_second)
-        self._stopping = False
-        self.runs = []
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        port, query_file, per_second = self._args
-        while not self._stopping:
-            self.runs.append(bench.dnsperf(port, query_file, 5,
-                                           per_second=per_second))
-
-    def stop(self):
-        self._stopping = True
-        self._thread.join()
-
-
 def changed_addresses(count):
     """Addresses that the feed does not list: documentation space."""
     return ["198.51.%d.%d" % (100 + i // 256, i % 256) for i in range(count)]
@@ -144,7 +122,7 @@ def main():
                 bench.dnsperf(rbld.port, queries, 5).per_second
                 for _ in range(3))
             target = capacity * LOAD_PART
-            load = Load(rbld.port, queries, target)
+            load = bench.Load(rbld.port, queries, target)
             time.sleep(1)
             try:
                 seconds, acknowledged, stale = make_changes(rbld, args.changes)
