@@ -84,12 +84,13 @@ TARGETS = (
         _parsers("control/query_reader.cc"),
         Plant("control/query_reader.cc",
               "  *value = number;\n",
-              "number < 10 && query_.size() == 4 && query_.count(\"flag\") == 0")),
+              "number < 10 && query_.size() == 4 && "
+              "query_.count(\"flag\") == 0")),
     Target(
         "http", "//control:http_fuzzer", "control/corpus/http",
         # Reading and writing bytes, and waiting for them, is no parsing.
         (Parser("control/http_connection.cc",
-                "Interrupt|Wait|4read|5write|_ip_and_port"),),
+                "Interrupt|Wait|is_readable|4read|5write|_ip_and_port"),),
         Plant("control/http_connection.cc",
               "  std::string kept;\n",
               "std::count(head.begin(), head.end(), '\\n') > 12")),
