@@ -29,7 +29,7 @@ TARGETS = (
                 Parser("zones/rbldnsd/dataset_type.cc", "DatasetTypeName"),),
         Plant("zones/rbldnsd/generic_record.cc",
               "  std::string rdata = {static_cast<char>(preference >> 8),",
-              "preference > 40000 && host->size() > 8")),
+              "preference > 999")),
     Target(
         "dataset", "//zones/rbldnsd:dataset_fuzzer", "zones/rbldnsd/corpus",
         _parsers("zones/rbldnsd/file_dataset.cc", "zones/line_reader.cc"),
@@ -51,7 +51,7 @@ TARGETS = (
         _parsers("zones/json_lines.cc"),
         Plant("zones/json_lines.cc",
               "  if (!object.contains(\"code\")) return Bad(",
-              "value.ttl_seconds > 9999 && value.reason.empty()")),
+              "value.ttl_seconds > 999")),
     Target(
         "duration", "//zones:duration_fuzzer", "zones/corpus/duration",
         _parsers("zones/duration.cc"),
