@@ -1,46 +1,40 @@
-// libFuzzer target: any bytes as a server's reply. Built with clang
-// (`--repo_env=CC=clang --copt=-fsanitize=fuzzer-no-link,address
-// --linkopt=-fsanitize=address`) it takes a folder for what it finds and
-// dns/corpus as arguments; response_corpus_test replays the corpus.
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
+// Fuzzes the reading of servers' replies.
 #include <string>
 
+#include "base/fuzz/fuzz_target.h"
 #include "dns/name.h"
 #include "dns/response_reader.h"
 
+namespace rbld {
 namespace {
 
-void Check(bool holds) {
-  if (!holds) abort();
-}
-
 void CheckName(const std::string& name) {
-  Check(rbld::WireNameBytes(reinterpret_cast<const uint8_t*>(name.data()),
-                            name.size()) == static_cast<int>(name.size()));
+  FuzzCheck(WireNameBytes(reinterpret_cast<const uint8_t*>(name.data()),
+                          name.size()) == static_cast<int>(name.size()));
 }
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const absl::StatusOr<rbld::Response> response =
-      rbld::ReadResponse(data, size);
-  if (!response.ok()) return 0;
-  Check(size >= rbld::kHeaderBytes);
+std::string FuzzOne(absl::string_view input) {
+  const absl::StatusOr<Response> response = ReadResponse(
+      reinterpret_cast<const uint8_t*>(input.data()), input.size());
+  if (!response.ok()) return "";
+  FuzzCheck(input.size() >= kHeaderBytes);
   if (response->has_question) CheckName(response->question_name);
   for (const auto* section :
        {&response->answers, &response->authorities, &response->additionals}) {
-    for (const rbld::ResponseRecord& record : *section) {
+    for (const ResponseRecord& record : *section) {
       CheckName(record.owner);
       // Two names and what stands around them, where there are names.
-      Check(record.rdata.size() <= 65535 + 2 * rbld::kMaxWireNameBytes);
+      FuzzCheck(record.rdata.size() <= 65535 + 2 * kMaxWireNameBytes);
     }
   }
   // A reply has at most one byte for each record's owner, so as many records
   // as bytes.
-  Check(response->answers.size() + response->authorities.size() +
-            response->additionals.size() <=
-        size);
-  return 0;
+  FuzzCheck(response->answers.size() + response->authorities.size() +
+                response->additionals.size() <=
+            input.size());
+  return "";
 }
+
+}  // namespace rbld

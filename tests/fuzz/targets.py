@@ -24,18 +24,19 @@ TARGETS = (
         "dataset_reader", "//zones/rbldnsd:dataset_reader_fuzzer",
         "zones/rbldnsd/corpus",
         _parsers(*("zones/rbldnsd/%s.cc" % name for name in (
-            "dataset_reader", "entry", "generic_record", "specials",
-            "timestamp", "values"))) + (
+            "dataset_reader", "entry", "entry_parameters", "generic_record",
+            "specials", "timestamp", "values"))) + (
                 Parser("zones/rbldnsd/dataset_type.cc", "DatasetTypeName"),),
         Plant("zones/rbldnsd/generic_record.cc",
               "  std::string rdata = {static_cast<char>(preference >> 8),",
               "preference > 999")),
     Target(
         "dataset", "//zones/rbldnsd:dataset_fuzzer", "zones/rbldnsd/corpus",
-        _parsers("zones/rbldnsd/file_dataset.cc", "zones/line_reader.cc"),
-        Plant("zones/rbldnsd/file_dataset.cc",
-              "  if (subzones.empty()) {\n",
-              "subzones.size() > 3 && *type == DatasetType::kDnset")),
+        _parsers("zones/rbldnsd/file_dataset.cc",
+                 "zones/rbldnsd/section_head.cc", "zones/line_reader.cc"),
+        Plant("zones/rbldnsd/section_head.cc",
+              "  if (head.subzones.empty()) {\n",
+              "head.subzones.size() > 3 && head.type == DatasetType::kDnset")),
     Target(
         "feed", "//zones:feed_fuzzer", "zones/corpus/feed",
         _parsers("zones/json_feed.cc", "zones/plain_feed.cc",
@@ -59,11 +60,23 @@ TARGETS = (
               "    total_seconds += number * unit_seconds;\n",
               "number > 1000 && unit_seconds == 60 && start > 2")),
     Target(
-        "name", "//dns:name_fuzzer", "dns/corpus",
+        "name", "//dns:name_fuzzer", "dns/corpus/name",
         _parsers("dns/name.cc", "dns/reversed_name.cc"),
         Plant("dns/name.cc",
               "        if (number > 255) return BadName(",
               "number == 213 && label.size() == 5 && wire.size() > 2")),
+    Target(
+        "response", "//dns:response_fuzzer", "dns/corpus/response",
+        _parsers("dns/response_reader.cc"),
+        Plant("dns/response_reader.cc",
+              "    if (!TakeRdata(end, &record) || at_ != end) {\n",
+              "record.type == 15 && rdata_bytes > 40")),
+    Target(
+        "frame", "//tools/compare:frame_fuzzer", "tools/compare/corpus",
+        _parsers("tools/compare/frame.cc"),
+        Plant("tools/compare/frame.cc",
+              "  if (payload_bytes != 0) bytes->Limit(payload_bytes);\n",
+              "payload_bytes > 3000 && payload_bytes < 9000")),
     Target(
         "answer", "//server:answer_fuzzer", "server/corpus",
         _parsers("dns/query.cc"),

@@ -17,8 +17,11 @@ namespace rbld {
 namespace {
 
 constexpr int kTypeCount = 10;
+// What is at least this means a type that came later.
+constexpr uint8_t kAclKey = 0xf0;
 constexpr uint8_t kHostBits = 0x10;
 constexpr uint8_t kTimeKnown = 0x20;
+constexpr uint8_t kEntryParameters = 0x40;
 constexpr uint8_t kInCombined = 0x80;
 
 // Checks what comes, and keeps the greatest number of values.
@@ -71,8 +74,11 @@ std::string FuzzOne(absl::string_view input) {
   DatasetReaderOptions options;
   options.host_bits = (first & kHostBits) != 0;
   options.in_combined = (first & kInCombined) != 0;
+  options.entry_parameters = (first & kEntryParameters) != 0;
   options.now_seconds = (first & kTimeKnown) != 0 ? 1'700'000'000 : 0;
-  const auto type = static_cast<DatasetType>(first % kTypeCount);
+  const DatasetType type = first >= kAclKey
+                               ? DatasetType::kAclKey
+                               : static_cast<DatasetType>(first % kTypeCount);
   ZoneSpecials specials;
   CheckingSink sink;
   DatasetReader reader(type, options, Templates(), &specials, &sink);
@@ -95,7 +101,13 @@ std::string FuzzOne(absl::string_view input) {
   } else {
     FuzzCheck(sink.numbers_end() <= values.size());
   }
-  FuzzCheck(reader.entries() == sink.entries() + reader.records().size());
+  FuzzCheck(reader.entries() ==
+            sink.entries() + reader.records().size() + reader.keys().size());
+  for (const KeyRule& key : reader.keys()) {
+    FuzzCheck(!key.label.empty() && key.label.size() <= 63);
+    FuzzCheck(key.access.values < values.size());
+    FuzzCheck((key.terms.quota == 0) == (key.terms.quota_seconds == 0));
+  }
   for (const ValueSet& set : values) {
     FuzzCheck(!set.empty() && set[0].code != 0);
   }
