@@ -329,7 +329,7 @@ TEST_F(HotPathTest, TheUdpBatchAllocatesNothingAndTakesNoLock) {
     {
       Counting on;
       while (true) {
-        const int count = batch.Serve(fd, false);
+        const int count = batch.Serve(fd, false, false);
         if (count == 0) break;
         served += count;
       }
@@ -347,7 +347,7 @@ TEST_F(HotPathTest, TheUdpBatchAllocatesNothingAndTakesNoLock) {
   client.Send(queries_[0]);
   {
     Counting on;
-    batch.Serve(fd, false);
+    batch.Serve(fd, false, false);
   }
   EXPECT_EQ(0, allocations);
   EXPECT_EQ(1, locks);

@@ -103,10 +103,28 @@ void UdpBatch::PrepareReceive(bool wildcard) {
   received_ = 0;
 }
 
-int UdpBatch::Serve(int fd, bool wildcard) {
+int UdpBatch::Receive(int fd, bool wildcard, bool wait) {
+  Buffers& buffers = *buffers_;
+  if (wildcard) {
+    return recvmmsg(fd, buffers.received, kUdpBatchMessages,
+                    wait ? MSG_WAITFORONE : MSG_DONTWAIT, nullptr);
+  }
+  int count = 0;
+  for (; count < kUdpSingleMessages; ++count) {
+    msghdr& header = buffers.received[count].msg_hdr;
+    const ssize_t bytes =
+        recvfrom(fd, buffers.receive_bytes[count], kUdpReceiveBytes,
+                 wait && count == 0 ? 0 : MSG_DONTWAIT,
+                 &buffers.clients[count].any, &header.msg_namelen);
+    if (bytes < 0) break;
+    buffers.received[count].msg_len = static_cast<unsigned>(bytes);
+  }
+  return count;
+}
+
+int UdpBatch::Serve(int fd, bool wildcard, bool wait) {
   PrepareReceive(wildcard);
-  const int count = recvmmsg(fd, buffers_->received, kUdpBatchMessages,
-                             MSG_DONTWAIT, nullptr);
+  const int count = Receive(fd, wildcard, wait);
   if (count <= 0) return 0;
   received_ = count;
   stats_->counters.udp_batches.Add();
@@ -122,7 +140,7 @@ int UdpBatch::Serve(int fd, bool wildcard) {
                   now_seconds, wildcard);
     }
   }
-  Send(fd);
+  Send(fd, wildcard);
   if (stats_->log != nullptr) [[unlikely]]
     stats_->log->Flush();
   return count;
@@ -176,12 +194,23 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
   }
 }
 
-void UdpBatch::Send(int fd) {
+int UdpBatch::SendSome(int fd, bool wildcard, int first) {
+  if (wildcard) {
+    return sendmmsg(fd, buffers_->replies + first,
+                    static_cast<unsigned>(replies_ - first), MSG_DONTWAIT);
+  }
+  const msghdr& reply = buffers_->replies[first].msg_hdr;
+  return sendto(fd, reply.msg_iov->iov_base, reply.msg_iov->iov_len,
+                MSG_DONTWAIT, static_cast<const sockaddr*>(reply.msg_name),
+                reply.msg_namelen) < 0
+             ? -1
+             : 1;
+}
+
+void UdpBatch::Send(int fd, bool wildcard) {
   int sent = 0;
   while (sent < replies_) {
-    const int count =
-        sendmmsg(fd, buffers_->replies + sent,
-                 static_cast<unsigned>(replies_ - sent), MSG_DONTWAIT);
+    const int count = SendSome(fd, wildcard, sent);
     if (count > 0) {
       sent += count;
       continue;

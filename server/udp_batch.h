@@ -1,4 +1,4 @@
-// UdpBatch: receives, answers and sends UDP queries, many to a system call.
+// UdpBatch: receives, answers and sends UDP queries, several at a time.
 //
 // Owned and used by one worker, for all of its UDP sockets. All memory is taken
 // when it is made; serving allocates nothing and takes no lock (but once after
@@ -27,6 +27,9 @@ inline constexpr int kUdpReceiveBytes = 2048;
 // How many queries are read, and their index entries prefetched, before the
 // first of them is answered. The prepared ones fit into the L1 cache together.
 inline constexpr int kUdpPrefetchGroup = 16;
+// Messages that are received one by one before the first is answered. Few, so
+// that under load the last receive seldom comes in vain.
+inline constexpr int kUdpSingleMessages = 8;
 
 class UdpBatch {
  public:
@@ -37,19 +40,25 @@ class UdpBatch {
   UdpBatch(const UdpBatch&) = delete;
   UdpBatch& operator=(const UdpBatch&) = delete;
 
-  // One batch of a non-blocking socket: returns how many messages it brought, 0
-  // when there was none. `wildcard` as in SocketPair.
-  int Serve(int fd, bool wildcard);
+  // One batch of a socket: returns how many messages it brought, 0 when there
+  // was none. `wildcard` as in SocketPair. With `wait`, a blocking socket is
+  // waited for until its SO_RCVTIMEO.
+  int Serve(int fd, bool wildcard, bool wait);
 
  private:
   struct Buffers;
 
   void PrepareReceive(bool wildcard);
+  // Both return what recvmmsg and sendmmsg do. Where the kernel need not tell
+  // and be told of our address, one call for each message costs less: it copies
+  // no headers.
+  int Receive(int fd, bool wildcard, bool wait);
+  int SendSome(int fd, bool wildcard, int first);
   // Answers messages first..last-1 of the batch; adds the replies to those to
   // be sent.
   void AnswerGroup(const Snapshot& snapshot, int first, int last,
                    int64_t now_seconds, bool wildcard);
-  void Send(int fd);
+  void Send(int fd, bool wildcard);
 
   SnapshotHolder::Reader* const snapshots_;
   WorkerStats* const stats_;

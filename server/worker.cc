@@ -1,17 +1,40 @@
 #include "server/worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
+namespace {
+
+// A socket that is read with MSG_DONTWAIT, or waited for only so long; libuv
+// has made it one that never waits.
+absl::Status SetWaiting(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  const timeval longest = {0, kUdpWaitMicroseconds};
+  if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof(longest)) != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot set up a socket: ", strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 struct Worker::UdpSocket {
   uv_poll_t poll;
   Fd socket;
   bool wildcard;
+  // Nothing else would be kept waiting but TCP, for a moment.
+  bool may_wait;
   Worker* worker;
 };
 
@@ -54,6 +77,7 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
     auto udp = std::make_unique<UdpSocket>();
     udp->socket = std::move(pair.udp);
     udp->wildcard = pair.wildcard;
+    udp->may_wait = sockets.size() == 1;
     udp->worker = this;
     error = uv_poll_init(&loop_, &udp->poll, udp->socket.get());
     if (error != 0) {
@@ -61,19 +85,19 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
           absl::StrCat("cannot watch a socket: ", uv_strerror(error)));
     }
     udp->poll.data = udp.get();
-    uv_poll_start(&udp->poll, UV_READABLE,
-                  [](uv_poll_t* poll, int /*status*/, int /*events*/) {
-                    auto* const self = static_cast<UdpSocket*>(poll->data);
-                    for (int i = 0; i < kUdpBatchesPerTurn; ++i) {
-                      // Under load more have come while the last batch was
-                      // answered; looking costs less than being told so by the
-                      // event loop.
-                      if (self->worker->udp_batch_.Serve(self->socket.get(),
-                                                         self->wildcard) == 0) {
-                        break;
-                      }
-                    }
-                  });
+    if (absl::Status s = SetWaiting(udp->socket.get()); !s.ok()) return s;
+    uv_poll_start(
+        &udp->poll, UV_READABLE,
+        [](uv_poll_t* poll, int /*status*/, int /*events*/) {
+          auto* const self = static_cast<UdpSocket*>(poll->data);
+          UdpBatch& batch = self->worker->udp_batch_;
+          const int fd = self->socket.get();
+          int messages = batch.Serve(fd, self->wildcard, false);
+          for (int i = 1;
+               i < kUdpBatchesPerTurn && messages >= kUdpBusyMessages; ++i) {
+            messages = batch.Serve(fd, self->wildcard, self->may_wait);
+          }
+        });
     udp_sockets_.push_back(std::move(udp));
     tcp_server_->Listen(std::move(pair.tcp));
   }

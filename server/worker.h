@@ -25,6 +25,11 @@ namespace rbld {
 
 // Batches that one UDP socket may have before the worker looks at the others.
 inline constexpr int kUdpBatchesPerTurn = 16;
+// A batch of so many means that more come at once: then the worker waits for
+// them in the socket, which costs one system call less than to ask the event
+// loop, but never longer than kUdpWaitMicroseconds.
+inline constexpr int kUdpBusyMessages = 2;
+inline constexpr int kUdpWaitMicroseconds = 1000;
 
 class Worker {
  public:

@@ -102,6 +102,10 @@ absl::Status ZoneTable::Add(const ZoneConfig& config, int slot) {
   for (auto& [labels, node] : zone.nodes) LevelTtls(&node);
   min_labels_ = std::min(min_labels_, zone.label_count);
   max_labels_ = std::max(max_labels_, zone.label_count);
+  zone.wire_name = wire;
+  const bool is_first =
+      (depths_[zone.label_count >> 6] >> (zone.label_count & 63) & 1) == 0;
+  single_[zone.label_count] = is_first ? number : -1;
   depths_[zone.label_count >> 6] |= uint64_t{1} << (zone.label_count & 63);
   zones_.push_back(std::move(zone));
   return absl::OkStatus();

@@ -24,6 +24,7 @@ namespace rbld {
 inline constexpr int kMaxListsPerZone = 64;
 
 struct Zone {
+  std::string wire_name;  // the configuration's, where queries look first
   ZoneConfig config;
   int label_count = 0;
   int parent = -1;       // the zone of ours that encloses it most closely
@@ -59,8 +60,15 @@ class ZoneTable {
     for (; labels >= min_labels_; --labels) {
       // Zones have few different depths; only those are looked up.
       if ((depths_[labels >> 6] >> (labels & 63) & 1) == 0) continue;
-      const auto found =
-          by_name_.find(query.NameFrom(query.label_count - labels));
+      const absl::string_view name = query.NameFrom(query.label_count - labels);
+      // Most often a single zone has that depth.
+      const int single = single_[labels];
+      if (single >= 0) {
+        const std::string& wire = zones_[static_cast<size_t>(single)].wire_name;
+        if (name == wire) return single;
+        continue;
+      }
+      const auto found = by_name_.find(name);
       if (found != by_name_.end()) return found->second;
     }
     return -1;
@@ -80,6 +88,7 @@ class ZoneTable {
   std::string version_record_;
   absl::flat_hash_map<std::string, int> by_name_;  // lower-case wire names
   uint64_t depths_[2] = {0, 0};  // bit n: there is a zone of n labels
+  int single_[kMaxLabels + 1];   // by labels: the zone, -1: there are several
   int min_labels_ = kMaxLabels + 1;
   int max_labels_ = -1;
 };

@@ -1,8 +1,10 @@
 #include "store/index_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "store/check.h"
@@ -10,22 +12,47 @@
 namespace rbld {
 namespace {
 
-// Below this, rounding up to huge pages could cost much of the index's size.
-constexpr size_t kHugePageMinBytes = size_t{8} << 20;
+constexpr size_t kHugePageBytes = size_t{2} << 20;
+// Regions of at least this are in huge pages, but for their last part.
+constexpr size_t kHugePageMinBytes = kHugePageBytes;
+
+// Pages that begin where a huge page can; null when there is no memory.
+char* MapAligned(size_t bytes) {
+  void* const pages =
+      mmap(nullptr, bytes + kHugePageBytes, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return nullptr;
+  char* const start = static_cast<char*>(pages);
+  const size_t before =
+      (kHugePageBytes - reinterpret_cast<uintptr_t>(start) % kHugePageBytes) %
+      kHugePageBytes;
+  const size_t page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t used = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+  if (before != 0) munmap(start, before);
+  if (before + used != bytes + kHugePageBytes) {
+    munmap(start + before + used, bytes + kHugePageBytes - before - used);
+  }
+  return start + before;
+}
 
 }  // namespace
 
 PageRegion::PageRegion(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
-  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes >= kHugePageMinBytes) {
+    // Lookups hit any page of a large base, so that the processor's table of
+    // pages is too small for it; huge pages make it last. Only advice: without
+    // them it is slower, not wrong.
+    data_ = MapAligned(bytes);
+    RBLD_CHECK(data_ != nullptr, "out of memory for the lookup index");
+    madvise(data_, bytes, MADV_HUGEPAGE);
+    return;
+  }
+  void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   // As `new` does: there is no way to go on without memory for the index.
   RBLD_CHECK(pages != MAP_FAILED, "out of memory for the lookup index");
   data_ = static_cast<char*>(pages);
-  // Lookups hit any page of a large base, so that the processor's table of
-  // pages is too small for it; huge pages make it last. Only advice: without
-  // them it is slower, not wrong.
-  if (bytes >= kHugePageMinBytes) madvise(pages, bytes, MADV_HUGEPAGE);
 }
 
 PageRegion PageRegion::MapFile(int fd, size_t bytes) {
