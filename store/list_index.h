@@ -31,8 +31,8 @@ struct ListIndex {
   std::shared_ptr<const Ipv4Index> ipv4;
   std::shared_ptr<const Ipv6Index> ipv6;
   std::shared_ptr<const NameIndex> names;
-  // The exemptions of the whole list (store/exemption_index.h), which are worked
-  // into the three above; null: there are none.
+  // The exemptions of the whole list (store/exemption_index.h), which are
+  // worked into the three above; null: there are none.
   std::shared_ptr<const ExemptionIndex> exemptions;
 
   uint64_t MemoryBytes() const {

@@ -295,8 +295,8 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
   index->second = std::move(update->index);
   const auto spec = specs_->find(list);
   // What lies beside the store is hidden by exemptions too.
-  const bool hides_more = update->exemptions_changed &&
-                          spec != specs_->end() && spec->second.beside_files;
+  const bool hides_more = update->exemptions_changed && spec != specs_->end() &&
+                          spec->second.beside_files;
   if (update->answers_changed || hides_more) {
     changed_answers_[list].insert(target.kind());
   }
