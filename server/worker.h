@@ -27,7 +27,8 @@ namespace rbld {
 inline constexpr int kUdpBatchesPerTurn = 16;
 // A batch of so many means that more come at once: then the worker waits for
 // them in the socket, which costs one system call less than to ask the event
-// loop, but never longer than kUdpWaitMicroseconds.
+// loop. kUdpWaitMicroseconds is what the kernel is asked to wait at most; it
+// rounds that up to its own ticks.
 inline constexpr int kUdpBusyMessages = 2;
 inline constexpr int kUdpWaitMicroseconds = 1000;
 
