@@ -1,5 +1,6 @@
 #include "store/guard.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -153,8 +154,12 @@ std::optional<Refusal> Refuse(const ListPolicy& policy,
                    "shorter than the list's shortest prefix "
                    "(min_ipv6_prefix)"};
   }
+  const bool allow_special =
+      policy.allow_special_purpose ||
+      std::any_of(policy.allowed_special.begin(), policy.allowed_special.end(),
+                  [&](const IpPrefix& one) { return one.Contains(prefix); });
   for (const ParsedRange& range : ParsedRanges()) {
-    if (policy.allow_special_purpose && !range.row->always) continue;
+    if (allow_special && !range.row->always) continue;
     if (Overlap(range, prefix)) {
       return Refusal{range.row->always ? Rule::kAlways : Rule::kSpecial,
                      range.row->what};

@@ -16,9 +16,10 @@ namespace rbld {
 struct ListPolicy {
   int min_ipv4_length_bits = 8;
   int min_ipv6_length_bits = 16;
-  bool allow_special_purpose = false;  // RFC 6890's registries
-  bool allow_any_code = false;         // codes outside 127/8
-  std::vector<Target> never;           // the list's own never-list
+  bool allow_special_purpose = false;     // RFC 6890's registries
+  std::vector<IpPrefix> allowed_special;  // or only these parts of them
+  bool allow_any_code = false;            // codes outside 127/8
+  std::vector<Target> never;              // the list's own never-list
 };
 
 // Ok, or FailedPrecondition with a message that names the target, the rule and

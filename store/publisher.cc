@@ -72,6 +72,13 @@ absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
       Database::Open(database_options);
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
+  absl::StatusOr<std::unique_ptr<RelayCasesImpl>> relay_cases =
+      RelayCasesImpl::Open(database_.get(), options_.clock,
+                           [this](RelayCasesImpl::Stage stage) {
+                             return RunInBatch(std::move(stage));
+                           });
+  if (!relay_cases.ok()) return relay_cases.status();
+  relay_cases_ = *std::move(relay_cases);
   std::random_device random;
   name_seed_ = uint64_t{random()} << 32 | random();
   absl::StatusOr<StoreState> state = StoreState::Load(*database_);
@@ -116,6 +123,7 @@ absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
   if (status.ok()) status = Configure(std::move(lists), std::move(zones));
   if (!status.ok()) return status;
   NoteNextExpiry();
+  relay_cases_->NoteNextDue();
   thread_ = std::thread([this] { Loop(); });
   return absl::OkStatus();
 }
@@ -131,21 +139,21 @@ void PublisherImpl::NoteNextExpiry() {
   if (ConsumeU64(&key, &expires)) next_expiry_ = static_cast<int64_t>(expires);
 }
 
+// `specs` must outlive the batch.
+StagedBatch PublisherImpl::NewBatch(SpecMap* specs,
+                                    std::vector<ZoneSpec>* zones) {
+  MutexLock lock(&state_mutex_);
+  *specs = specs_;
+  *zones = zones_;
+  return StagedBatch(database_.get(), specs, state_, indexes_,
+                     options_.clock->NowSeconds());
+}
+
 absl::Status PublisherImpl::ExpireDue() {
   while (true) {
-    StoreState state;
     SpecMap specs;
-    IndexMap indexes;
     std::vector<ZoneSpec> zones;
-    {
-      MutexLock lock(&state_mutex_);
-      state = state_;
-      specs = specs_;
-      indexes = indexes_;
-      zones = zones_;
-    }
-    StagedBatch staged(database_.get(), &specs, std::move(state),
-                       std::move(indexes), options_.clock->NowSeconds());
+    StagedBatch staged = NewBatch(&specs, &zones);
     absl::StatusOr<uint64_t> expired =
         staged.StageExpiries(kMaxExpiriesPerCommit);
     if (!expired.ok()) return expired.status();
@@ -156,6 +164,16 @@ absl::Status PublisherImpl::ExpireDue() {
     MutexLock lock(&state_mutex_);
     stats_.expired += *expired;
   }
+}
+
+absl::Status PublisherImpl::RunDueRelayCases() {
+  SpecMap specs;
+  std::vector<ZoneSpec> zones;
+  StagedBatch staged = NewBatch(&specs, &zones);
+  absl::Status status = relay_cases_->StageDue(&staged);
+  if (!status.ok()) return status;
+  staged.MoveSerials(zones);
+  return Commit(&staged);
 }
 
 absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
@@ -268,6 +286,7 @@ absl::Status PublisherImpl::Commit(StagedBatch* staged) {
       "writing the changes");
   if (!status.ok()) return status;
   MutexLock lock(&state_mutex_);
+  const bool is_change = state_.sequence != staged->state().sequence;
   for (const auto& [zone, record] : staged->state().zones) {
     if (visible_serials_.count(zone) == 0) continue;
     if (state_.zones[zone].serial != record.serial) {
@@ -285,7 +304,7 @@ absl::Status PublisherImpl::Commit(StagedBatch* staged) {
   ++stats_.commits;
   stats_.changes += staged->change_count();
   journal_changes_ += staged->change_count();
-  if (view_ != nullptr) PublishView();
+  if (view_ != nullptr && is_change) PublishView();
   return absl::OkStatus();
 }
 
@@ -307,6 +326,13 @@ absl::Status PublisherImpl::RunOnThread(std::function<absl::Status()> work) {
   return waiter.result.status();
 }
 
+absl::Status PublisherImpl::RunInBatch(RelayCasesImpl::Stage stage) {
+  Waiter waiter;
+  waiter.stage = std::move(stage);
+  Enqueue(&waiter);
+  return waiter.result.status();
+}
+
 void PublisherImpl::Loop() {
   while (true) {
     std::vector<Waiter*> group;
@@ -323,11 +349,23 @@ void PublisherImpl::Loop() {
         group.push_back(queue_.front());
         queue_.pop_front();
         if (group.back()->work) break;
-        changes += group.back()->request->changes.size();
+        changes += group.back()->request != nullptr
+                       ? group.back()->request->changes.size()
+                       : 1;
       }
       stop = stopping_ && group.empty();
     }
     if (stop) return;
+    // Relay tests first: they take off what is about to expire, and say why.
+    const int64_t relays_due = relay_cases_->next_due();
+    if (relays_due != 0 && relays_due <= options_.clock->NowSeconds()) {
+      absl::Status status = RunDueRelayCases();
+      if (!status.ok()) {
+        LogError(absl::StrCat("relay tests that are due: ", status.message()));
+      }
+      NoteNextExpiry();
+      relay_cases_->NoteNextDue();
+    }
     if (next_expiry_ != 0 && next_expiry_ <= options_.clock->NowSeconds()) {
       absl::Status status = ExpireDue();
       if (!status.ok()) {
@@ -343,6 +381,7 @@ void PublisherImpl::Loop() {
       RunGroup(group);
     }
     NoteNextExpiry();
+    relay_cases_->NoteNextDue();
     absl::Status trimmed = TrimJournal();
     if (!trimmed.ok()) {
       LogError(absl::StrCat("trimming the journal: ", trimmed.message()));
@@ -355,39 +394,39 @@ void PublisherImpl::Loop() {
   }
 }
 
-void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
-  StoreState state;
-  SpecMap specs;
-  IndexMap indexes;
-  std::vector<ZoneSpec> zones;
-  {
-    MutexLock lock(&state_mutex_);
-    state = state_;
-    specs = specs_;
-    indexes = indexes_;
-    zones = zones_;
+void PublisherImpl::RunRequest(
+    Waiter* waiter, StagedBatch* staged,
+    std::map<std::string, absl::StatusOr<ChangeResult>>* in_group) {
+  const std::string& key = waiter->request->idempotency_key;
+  if (!key.empty()) {
+    const auto earlier = in_group->find(key);
+    if (earlier != in_group->end()) {
+      waiter->result = earlier->second;
+      return;
+    }
+    absl::StatusOr<ChangeResult> remembered = Remembered(key);
+    if (remembered.ok()) {
+      waiter->result = *std::move(remembered);
+      return;
+    }
   }
-  StagedBatch staged(database_.get(), &specs, std::move(state),
-                     std::move(indexes), options_.clock->NowSeconds());
+  waiter->result = staged->Stage(*waiter->request);
+  if (!key.empty() && waiter->result.ok() && !waiter->request->dry_run) {
+    Remember(key, *waiter->result, staged);
+    in_group->emplace(key, waiter->result);
+  }
+}
+
+void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
+  SpecMap specs;
+  std::vector<ZoneSpec> zones;
+  StagedBatch staged = NewBatch(&specs, &zones);
   std::map<std::string, absl::StatusOr<ChangeResult>> in_group;
   for (Waiter* waiter : group) {
-    const std::string& key = waiter->request->idempotency_key;
-    if (!key.empty()) {
-      const auto earlier = in_group.find(key);
-      if (earlier != in_group.end()) {
-        waiter->result = earlier->second;
-        continue;
-      }
-      absl::StatusOr<ChangeResult> remembered = Remembered(key);
-      if (remembered.ok()) {
-        waiter->result = *std::move(remembered);
-        continue;
-      }
-    }
-    waiter->result = staged.Stage(*waiter->request);
-    if (!key.empty() && waiter->result.ok() && !waiter->request->dry_run) {
-      Remember(key, *waiter->result, &staged);
-      in_group.emplace(key, waiter->result);
+    if (waiter->request != nullptr) {
+      RunRequest(waiter, &staged, &in_group);
+    } else if (absl::Status status = waiter->stage(&staged); !status.ok()) {
+      waiter->result = status;
     }
   }
   staged.MoveSerials(zones);
@@ -395,9 +434,8 @@ void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
   if (status.ok()) return;
   LogError(absl::StrCat("a commit failed: ", status.message()));
   for (Waiter* waiter : group) {
-    if (waiter->result.ok() && !waiter->request->dry_run) {
-      waiter->result = status;
-    }
+    const bool dry_run = waiter->request != nullptr && waiter->request->dry_run;
+    if (waiter->result.ok() && !dry_run) waiter->result = status;
   }
 }
 

@@ -179,6 +179,8 @@ struct FindPage {
   std::string next_cursor;  // empty: the end
 };
 
+class RelayCases;
+
 class Publisher {
  public:
   // Opens the store, commits the expiries that are due, builds the indexes,
@@ -223,6 +225,9 @@ class Publisher {
   virtual absl::StatusOr<std::vector<HistoryEntry>> Audit(int limit) const = 0;
   virtual absl::StatusOr<std::vector<ListInfo>> Lists() const = 0;
   virtual StoreStats Stats() const = 0;
+
+  // The cases of relay tests. It lives as long as the publisher.
+  virtual RelayCases& relay_cases() = 0;
 
   // A consistent copy into a folder that must not exist yet or be a backup of
   // this store. Restore makes `directory` (must not exist or be empty) out of

@@ -23,6 +23,7 @@
 #include "store/database.h"
 #include "store/dataset_diff.h"
 #include "store/publisher.h"
+#include "store/relay/cases_impl.h"
 #include "store/staged_batch.h"
 #include "store/state.h"
 
@@ -52,14 +53,16 @@ class PublisherImpl : public Publisher {
   absl::StatusOr<std::vector<HistoryEntry>> Audit(int limit) const override;
   absl::StatusOr<std::vector<ListInfo>> Lists() const override;
   StoreStats Stats() const override;
+  RelayCases& relay_cases() override { return *relay_cases_; }
   absl::Status Backup(const std::string& backup_directory) override;
 
  private:
   // One caller that waits. Lives on the caller's stack.
   struct Waiter {
-    // Exactly one of the two: a change request, or work for the publisher's
-    // thread between two groups.
+    // Exactly one of the three: a change request; something else to stage into
+    // the group's batch; or work for the publisher's thread between two groups.
     const ChangeRequest* request = nullptr;
+    RelayCasesImpl::Stage stage;
     std::function<absl::Status()> work;
     absl::StatusOr<ChangeResult> result = ChangeResult{};
     bool done = false;
@@ -68,6 +71,10 @@ class PublisherImpl : public Publisher {
   // ---- the publisher's thread (publisher.cc) ----
   void Loop();
   void RunGroup(const std::vector<Waiter*>& group);
+  void RunRequest(
+      Waiter* waiter, StagedBatch* staged,
+      std::map<std::string, absl::StatusOr<ChangeResult>>* in_group);
+  StagedBatch NewBatch(SpecMap* specs, std::vector<ZoneSpec>* zones);
   absl::Status Commit(StagedBatch* staged);
   void PublishView() RBLD_REQUIRES(state_mutex_);
   void NoteNextExpiry();
@@ -75,10 +82,12 @@ class PublisherImpl : public Publisher {
   // Queues and waits. Unavailable when the publisher is stopping.
   void Enqueue(Waiter* waiter);
   absl::Status RunOnThread(std::function<absl::Status()> work);
+  absl::Status RunInBatch(RelayCasesImpl::Stage stage);
   // On the thread, or before it runs.
   absl::Status Configure(std::vector<ListSpec> lists,
                          std::vector<ZoneSpec> zones);
   absl::Status ExpireDue();
+  absl::Status RunDueRelayCases();
   absl::StatusOr<std::shared_ptr<const ListIndex>> BuildIndex(
       const std::string& list, const StoreState& state,
       const rocksdb::Snapshot* snapshot) const;
@@ -117,6 +126,7 @@ class PublisherImpl : public Publisher {
 
   const PublisherOptions options_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<RelayCasesImpl> relay_cases_;
   uint64_t name_seed_ = 0;
 
   // ---- the queue ----

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "store/encoding.h"
 #include "store/listing.h"
 #include "store/target.h"
 
@@ -25,18 +25,6 @@ using BlobId = uint32_t;
 inline constexpr DatasetId kWholeList = 0;
 
 enum class RecordType : uint8_t { kListing = 0, kExemption = 1 };
-
-// ---- primitives: big-endian integers sort as numbers ----
-void AppendU32(std::string* out, uint32_t value);
-void AppendU64(std::string* out, uint64_t value);
-void AppendVarint(std::string* out, uint64_t value);
-void AppendString(std::string* out, absl::string_view text);  // with length
-// Each removes what it read from the front; false when the bytes end.
-bool ConsumeU32(absl::string_view* in, uint32_t* value);
-bool ConsumeU64(absl::string_view* in, uint64_t* value);
-bool ConsumeVarint(absl::string_view* in, uint64_t* value);
-bool ConsumeString(absl::string_view* in, absl::string_view* text);
-absl::Status CorruptRecord(absl::string_view what);
 
 // ---- column family "listings" ----
 // list id, target key, type, dataset id.

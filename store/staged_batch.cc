@@ -94,13 +94,38 @@ absl::StatusOr<std::string> StagedBatch::ReadRecord(const std::string& key,
                                                     const Planned& planned) {
   const auto found = planned.overlay.find(key);
   if (found != planned.overlay.end()) return found->second;
+  return Get(FamilyId::kListings, key);
+}
+
+absl::StatusOr<std::string> StagedBatch::Get(FamilyId family,
+                                             absl::string_view key) {
   std::string bytes;
-  const rocksdb::Status status = batch_.GetFromBatchAndDB(
-      database_->db(), rocksdb::ReadOptions(),
-      database_->family(FamilyId::kListings), key, &bytes);
+  const rocksdb::Status status =
+      batch_.GetFromBatchAndDB(database_->db(), rocksdb::ReadOptions(),
+                               database_->family(family), ToSlice(key), &bytes);
   if (status.IsNotFound()) return std::string();
-  if (!status.ok()) return FromRocks(status, "reading listings");
+  if (!status.ok()) return FromRocks(status, "reading the store");
   return bytes;
+}
+
+std::unique_ptr<rocksdb::Iterator> StagedBatch::NewIterator(FamilyId family) {
+  rocksdb::ColumnFamilyHandle* handle = database_->family(family);
+  return std::unique_ptr<rocksdb::Iterator>(batch_.NewIteratorWithBase(
+      handle, database_->db()->NewIterator(rocksdb::ReadOptions(), handle)));
+}
+
+bool StagedBatch::HasListing(absl::string_view list, absl::string_view source,
+                             const Target& target) {
+  const auto id = state_.lists.find(list);
+  if (id == state_.lists.end()) return false;
+  const DatasetRecord* dataset = state_.FindDataset(id->second, source);
+  if (dataset == nullptr) return false;
+  const absl::StatusOr<std::string> record =
+      Get(FamilyId::kListings,
+          RecordKey(id->second, target.Key(), RecordType::kListing,
+                    KeyDataset(*dataset)));
+  // What cannot be read is not known to be gone.
+  return !record.ok() || !record->empty();
 }
 
 absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
@@ -283,12 +308,7 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
   const auto index = indexes_.find(list);
   if (index == indexes_.end()) return absl::OkStatus();
   const ListShape shape = state_.Shape(state_.lists.find(list)->second);
-  rocksdb::ColumnFamilyHandle* listings =
-      database_->family(FamilyId::kListings);
-  std::unique_ptr<rocksdb::Iterator> iterator(batch_.NewIteratorWithBase(
-      listings,
-      database_->db()->NewIterator(rocksdb::ReadOptions(), listings)));
-  Resolver resolver(*database_, shape, std::move(iterator));
+  Resolver resolver(*database_, shape, NewIterator(FamilyId::kListings));
   absl::StatusOr<IndexUpdate> update =
       UpdateListIndex(index->second, target, &resolver);
   if (!update.ok()) return update.status();
@@ -398,9 +418,7 @@ absl::Status StagedBatch::StageRecords(
 }
 
 absl::StatusOr<uint64_t> StagedBatch::StageExpiries(uint64_t limit) {
-  rocksdb::ColumnFamilyHandle* expiry = database_->family(FamilyId::kExpiry);
-  std::unique_ptr<rocksdb::Iterator> it(batch_.NewIteratorWithBase(
-      expiry, database_->db()->NewIterator(rocksdb::ReadOptions(), expiry)));
+  std::unique_ptr<rocksdb::Iterator> it = NewIterator(FamilyId::kExpiry);
   std::vector<RecordChange> changes;
   StoreState state = state_;
   for (it->SeekToFirst(); it->Valid() && changes.size() < limit; it->Next()) {

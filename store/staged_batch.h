@@ -55,8 +55,24 @@ class StagedBatch {
 
   // Anything small that must be durable with the changes.
   void PutMeta(const std::string& key, const std::string& value) {
-    batch_.Put(database_->family(FamilyId::kMeta), key, value);
+    Put(FamilyId::kMeta, key, value);
   }
+
+  // ---- records beside the listings: as the batch leaves them ----
+  // "" when there is none.
+  absl::StatusOr<std::string> Get(FamilyId family, absl::string_view key);
+  void Put(FamilyId family, absl::string_view key, absl::string_view value) {
+    batch_.Put(database_->family(family), ToSlice(key), ToSlice(value));
+  }
+  void Erase(FamilyId family, absl::string_view key) {
+    batch_.Delete(database_->family(family), ToSlice(key));
+  }
+  // Until something is staged again.
+  std::unique_ptr<rocksdb::Iterator> NewIterator(FamilyId family);
+  bool HasListing(absl::string_view list, absl::string_view source,
+                  const Target& target);
+
+  int64_t now_seconds() const { return now_seconds_; }
 
   bool empty() { return batch_.GetWriteBatch()->Count() == 0; }
   uint64_t change_count() const { return change_count_; }
