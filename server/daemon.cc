@@ -284,7 +284,7 @@ absl::Status Daemon::OpenStore(const Config& config) {
       Publisher::Open(std::move(options), ListSpecs(config), ZoneSpecs(config));
   if (!publisher.ok()) return publisher.status();
   publisher_ = *std::move(publisher);
-  return absl::OkStatus();
+  return publisher_->relay_cases().Configure(RelaySettingsOf(config));
 }
 
 absl::Status Daemon::StartWorkers(
@@ -413,6 +413,10 @@ absl::Status Daemon::ApplyConfig(Config loaded) {
   absl::Status status;
   if (publisher_ != nullptr) {
     status = publisher_->Reconfigure(ListSpecs(loaded), ZoneSpecs(loaded));
+    // After the lists, since its own must be among them.
+    if (status.ok()) {
+      status = publisher_->relay_cases().Configure(RelaySettingsOf(loaded));
+    }
   }
   {
     MutexLock lock(&publish_mutex_);

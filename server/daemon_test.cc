@@ -122,6 +122,23 @@ TEST_F(DaemonTest, ServesTheSameAfterARestart) {
   EXPECT_EQ(serial, Serial("rbl.test"));
 }
 
+TEST_F(DaemonTest, TellsItsRelayCasesTheirSettingsAtTheStartAndAtAReload) {
+  const std::string relay =
+      "[relay]\nlist = \"relays\"\ndomain = \"relay.example.org\"\n";
+  WriteConfig(relay);
+  ASSERT_EQ(absl::OkStatus(), Start());
+  EXPECT_EQ("relays", daemon_->publisher()->relay_cases().settings().list);
+  WriteConfig(relay + "port = 2525\n");
+  ASSERT_EQ(absl::OkStatus(), daemon_->Reload());
+  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings().port);
+  WriteConfig(relay + "port = 0\n");
+  EXPECT_NE(absl::OkStatus(), daemon_->Reload());
+  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings().port);
+  WriteConfig("");
+  ASSERT_EQ(absl::OkStatus(), daemon_->Reload());
+  EXPECT_EQ("", daemon_->publisher()->relay_cases().settings().list);
+}
+
 TEST_F(DaemonTest, ReloadsZonesAndLists) {
   ASSERT_EQ(absl::OkStatus(), Start());
   ASSERT_EQ(absl::OkStatus(), Change(Change::Verb::kAdd, "192.0.2.1"));

@@ -161,10 +161,11 @@ absl::StatusOr<std::unique_ptr<Transport>> StoreTransport(
   absl::StatusOr<std::unique_ptr<Publisher>> publisher = Publisher::Open(
       std::move(publisher_options), ListSpecs(config), ZoneSpecs(config));
   if (!publisher.ok()) return publisher.status();
-  if (options.config_path.empty()) {
-    absl::Status status = TakeListsOfStore(options, publisher->get(), &config);
-    if (!status.ok()) return status;
-  }
+  absl::Status status =
+      options.config_path.empty()
+          ? TakeListsOfStore(options, publisher->get(), &config)
+          : (*publisher)->relay_cases().Configure(RelaySettingsOf(config));
+  if (!status.ok()) return status;
   return std::unique_ptr<Transport>(std::make_unique<StoreTransportImpl>(
       std::move(clock), std::move(config), *std::move(publisher)));
 }

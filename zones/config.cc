@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "dns/name.h"
+#include "zones/config_relay.h"
 #include "zones/config_settings.h"
 #include "zones/config_zone.h"
 #include "zones/dump_format.h"
@@ -287,16 +288,18 @@ absl::Status FinishDump(const TomlNode& node, Config* config) {
 
 }  // namespace
 
-absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text,
+                                                 uint16_t default_port) {
   const auto bad = [&](absl::string_view why) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", text, "\": ", why,
-                     "; write \"192.0.2.1:53\" or \"[2001:db8::1]:53\""));
+                     "; write \"192.0.2.1:", default_port,
+                     "\" or \"[2001:db8::1]:", default_port, "\""));
   };
   ListenAddress listen;
   listen.text = text;
   absl::string_view rest = text;
-  std::string port_text = "53";
+  std::string port_text = absl::StrCat(default_port);
   int family = AF_INET;
   if (!rest.empty() && rest[0] == '[') {
     family = AF_INET6;
@@ -354,6 +357,10 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
   std::map<std::string, uint32_t> list_lines;
   for (const TomlNode& node : draft.lists) {
     status = FinishList(node, &config, &list_lines);
+    if (!status.ok()) return status;
+  }
+  if (draft.relay.present()) {
+    status = FinishRelay(draft.relay, &config);
     if (!status.ok()) return status;
   }
   std::map<std::string, uint32_t> zone_lines;

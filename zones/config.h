@@ -13,6 +13,7 @@
 #include "base/ip_prefix.h"
 #include "store/guard.h"
 #include "store/publisher.h"
+#include "store/relay/cases.h"
 #include "store/value.h"
 #include "zones/rbldnsd/file_dataset.h"
 
@@ -126,8 +127,9 @@ struct ListenAddress {
   uint16_t port = 53;
 };
 
-// Port 53 where none is given. InvalidArgument says what it should look like.
-absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text);
+// InvalidArgument says what it should look like.
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text,
+                                                 uint16_t default_port = 53);
 
 // A watched file, or several that are read as one.
 struct DatasetConfig {
@@ -144,6 +146,14 @@ struct DumpConfig {
   // Of "ip4trie", "ip6trie", "dnset", "rfc1035", "jsonl".
   std::vector<std::string> formats;
   int64_t every_seconds = 0;  // 0: only on demand
+};
+
+// Tests of reported open relays.
+struct RelayConfig {
+  RelaySettings settings;
+  std::string domain;   // where test messages come back; lower case
+  std::string url;      // what the tested are told to read
+  std::string contact;  // and whom they may write to
 };
 
 struct Config {
@@ -172,6 +182,7 @@ struct Config {
   std::vector<ZoneConfig> zones;
   std::vector<DatasetConfig> datasets;
   std::vector<DumpConfig> dumps;
+  std::optional<RelayConfig> relay;  // none: no relay tests
   // [files]
   int64_t files_check_seconds = 60;  // 0: only when told to reload
   std::string files_scratch_directory;
@@ -197,6 +208,8 @@ absl::Status CheckDumpable(const ZoneConfig& zone);
 // What the publisher wants of it.
 std::vector<ListSpec> ListSpecs(const Config& config);
 std::vector<ZoneSpec> ZoneSpecs(const Config& config);
+// What its relay cases want of it: without [relay] that there are no tests.
+RelaySettings RelaySettingsOf(const Config& config);
 
 }  // namespace rbld
 

@@ -90,6 +90,10 @@ std::string ConfigReference() {
               DatasetSettings(), &out);
   AppendTable("[[dump]]", "One for each folder of files that mirrors pull.",
               DumpSettings(), &out);
+  AppendTable("[relay]",
+              "Tests of addresses that were reported as open relays: whom they "
+              "list, what the tested are told, and the schedule.",
+              RelayTestSettings(), &out);
   out.pop_back();
   return out;
 }
@@ -118,6 +122,10 @@ std::string ConfigOfDefaults() {
                   "[[dump]]\nzone = \"relays.example.org\"\ndirectory = "
                   "\"dump\"\nformats = [\"jsonl\"]\n");
   AppendDefaults(DumpSettings(), &out);
+  absl::StrAppend(&out,
+                  "[relay]\nlist = \"relays\"\ndomain = "
+                  "\"relay.example.org\"\n");
+  AppendDefaults(RelayTestSettings(), &out);
   return out;
 }
 

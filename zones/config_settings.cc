@@ -324,6 +324,12 @@ const std::vector<Setting<FileDraft>>& FileSettings() {
        [](const TomlNode& node, FileDraft* out) {
          return node.ReadArray(&out->dumps);
        }},
+      {{"relay", "table", "", false,
+        "tests of reported open relays; without it none are made"},
+       [](const TomlNode& node, FileDraft* out) {
+         out->relay = node;
+         return absl::OkStatus();
+       }},
   };
   return *settings;
 }

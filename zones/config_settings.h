@@ -91,6 +91,18 @@ struct DumpDraft {
   PlacedTexts formats;
 };
 
+struct RelayDraft {
+  TomlNode node;
+  RelayConfig relay;
+  TomlNode list_node;
+  TomlNode output_list_node;
+  TomlNode domain_node;
+  TomlNode url_node;
+  TomlNode contact_node;
+  PlacedTexts never;
+  PlacedTexts lab_networks;
+};
+
 struct FileDraft {
   Config config;
   ServerDraft server;
@@ -99,6 +111,7 @@ struct FileDraft {
   std::vector<TomlNode> zones;
   std::vector<TomlNode> datasets;
   std::vector<TomlNode> dumps;
+  TomlNode relay;
 };
 
 const std::vector<Setting<FileDraft>>& FileSettings();
@@ -116,6 +129,7 @@ const std::vector<Setting<AccessDraft>>& AccessSettings();
 const std::vector<Setting<FileDraft>>& FilesSettings();
 const std::vector<Setting<DatasetDraft>>& DatasetSettings();
 const std::vector<Setting<DumpDraft>>& DumpSettings();
+const std::vector<Setting<RelayDraft>>& RelayTestSettings();
 
 }  // namespace rbld
 

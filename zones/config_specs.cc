@@ -142,4 +142,8 @@ std::vector<ZoneSpec> ZoneSpecs(const Config& config) {
   return specs;
 }
 
+RelaySettings RelaySettingsOf(const Config& config) {
+  return config.relay.has_value() ? config.relay->settings : RelaySettings();
+}
+
 }  // namespace rbld

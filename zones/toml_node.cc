@@ -95,6 +95,25 @@ absl::StatusOr<int64_t> TomlNode::Integer(int64_t min, int64_t max) const {
   return value->get();
 }
 
+absl::Status TomlNode::ReadNumber(double min, double max, double* out) const {
+  double number = 0;
+  if (const toml::value<double>* value = node_->as_floating_point()) {
+    number = value->get();
+  } else if (const toml::value<int64_t>* value = node_->as_integer()) {
+    number = static_cast<double>(value->get());
+  } else {
+    return Error(absl::StrCat("must be a number from ", min, " to ", max,
+                              ", not ", TypeName(*node_)));
+  }
+  // The comparison is written so that NaN fails it.
+  if (!(number >= min && number <= max)) {
+    return Error(
+        absl::StrCat("is ", number, "; must be from ", min, " to ", max));
+  }
+  *out = number;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int64_t> TomlNode::Seconds(int64_t min, int64_t max) const {
   int64_t seconds = 0;
   if (const toml::value<std::string>* text = node_->as_string()) {

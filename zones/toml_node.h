@@ -56,6 +56,8 @@ class TomlNode {
     *out = static_cast<T>(*value);
     return absl::OkStatus();
   }
+  // A whole number or one with a fraction.
+  absl::Status ReadNumber(double min, double max, double* out) const;
   // A number of seconds, or text such as "30d".
   template <typename T>
   absl::Status ReadSeconds(T* out, int64_t min = 0,
