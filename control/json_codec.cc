@@ -15,22 +15,6 @@ namespace {
 
 constexpr int kMaxTextBytes = 4096;  // of notes, reasons why, actors
 
-// Text that ends up in audit records and on terminals.
-absl::Status CheckText(absl::string_view text, absl::string_view place) {
-  if (text.size() > kMaxTextBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(place, ": ", text.size(), " bytes long; write at most ",
-                     kMaxTextBytes));
-  }
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          place, ": holds a control character; write one line of text"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Value> ValueFromJson(const Json& json, std::string place) {
   Value value;
   std::string code;
@@ -144,6 +128,12 @@ absl::StatusOr<Change> ChangeFromJson(const Json& json,
   reader.Take("note", &change.note);
   const Json* values = reader.Take("values");
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  // A script's empty variable must not come to mean every source.
+  const auto source = json.find("source");
+  if (source != json.end() && source->is_string() && change.source.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        place, ".source: empty; name a source, or leave the key out"));
+  }
   if (change.list.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         place,
@@ -183,6 +173,21 @@ void PutText(Json* json, const char* key, const std::string& text) {
 }
 
 }  // namespace
+
+absl::Status CheckText(absl::string_view text, absl::string_view place) {
+  if (text.size() > kMaxTextBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(place, ": ", text.size(), " bytes long; write at most ",
+                     kMaxTextBytes));
+  }
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          place, ": holds a control character; write one line of text"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 ObjectReader::ObjectReader(const Json& json, std::string place)
     : json_(json), place_(std::move(place)) {

@@ -32,8 +32,9 @@ TARGETS = (
               "preference > 999")),
     Target(
         "dataset", "//zones/rbldnsd:dataset_fuzzer", "zones/rbldnsd/corpus",
-        _parsers("zones/rbldnsd/file_dataset.cc",
-                 "zones/rbldnsd/section_head.cc", "zones/line_reader.cc"),
+        # To open a file is no parsing.
+        _parsers("zones/rbldnsd/section_head.cc", "zones/line_reader.cc") + (
+            Parser("zones/rbldnsd/file_dataset.cc", "4Open"),),
         Plant("zones/rbldnsd/section_head.cc",
               "  if (head.subzones.empty()) {\n",
               "head.subzones.size() > 3 && head.type == DatasetType::kDnset")),
@@ -43,10 +44,8 @@ TARGETS = (
                  "zones/rbldnsd_feed.cc", "zones/decompress.cc") + (
                      Parser("zones/feed_reader.cc", "PrecedenceOf"),),
         Plant("zones/plain_feed.cc",
-              "    for (const IpPrefix& prefix : *prefixes) {\n"
-              "      const absl::Status status =\n"
-              "          CheckTarget(",
-              "prefixes->size() > 9 && prefixes->front().length_bits > 64")),
+              "    return static_cast<size_t>(wire[0]) + 1 == wire.size();\n",
+              "wire.size() == 37")),
     Target(
         "json_lines", "//zones:json_lines_fuzzer", "zones/corpus/json_lines",
         _parsers("zones/json_lines.cc"),
@@ -88,10 +87,11 @@ TARGETS = (
         (Parser("control/json.cc", "Pretty"),
          Parser("control/time_text.cc", "Format"),
          Parser("control/json_codec.cc",
-                "ToJson|TimeToJson|PrecedenceName|OutcomeWord")),
+                "ToJson|TimeToJson|PrecedenceName|OutcomeWord"),
+         Parser("control/relay_codec_read.cc", "")),
         Plant("control/json_codec.cc",
-              "  value.ttl_seconds = static_cast<uint32_t>(ttl_seconds);\n",
-              "ttl_seconds > 9 && value.reason.size() > 40")),
+              "  if (change.list.empty()) {\n",
+              "change.list.size() == 23")),
     Target(
         "query_reader", "//control:query_reader_fuzzer", "control/corpus/query",
         _parsers("control/query_reader.cc"),
@@ -107,6 +107,31 @@ TARGETS = (
         Plant("control/http_connection.cc",
               "  std::string kept;\n",
               "std::count(head.begin(), head.end(), '\\n') > 12")),
+    Target(
+        "dialogue", "//relay:dialogue_fuzzer", "relay/corpus/dialogue",
+        _parsers("relay/reply_reader.cc", "relay/dialogue.cc"),
+        Plant("relay/reply_reader.cc",
+              "  const char separator = line_.size() > 3",
+              "code == 251 && line_.size() > 5")),
+    Target(
+        "catcher_session", "//relay:catcher_session_fuzzer",
+        "relay/corpus/catcher",
+        (Parser("relay/catcher_session.cc", "OnIdle|OnTimeUp"),),
+        Plant("relay/catcher_session.cc",
+              "  if (AnnouncedBytes(arguments) > kMaxCaughtBytes) {\n",
+              "AnnouncedBytes(arguments) == 7")),
+    Target(
+        "received", "//mail:received_fuzzer", "mail/corpus/received",
+        _parsers("mail/received.cc"),
+        Plant("mail/received.cc",
+              "    const size_t at = word.rfind(\"@[\");\n",
+              "words.size() > 4 && word.size() == 3")),
+    Target(
+        "reported_mail", "//mail:reported_mail_fuzzer",
+        "mail/corpus/reported_mail", _parsers("mail/reported_mail.cc"),
+        Plant("mail/reported_mail.cc",
+              "      mail->source = *address;\n",
+              "address->bytes[0] == 255")),
 )
 
 

@@ -96,6 +96,7 @@ std::string FuzzOne(absl::string_view input) {
   FileDatasetLoadOptions options;
   options.now_seconds = (first & kTimeKnown) != 0 ? 1'700'000'000 : 0;
   options.cut_off_is_error = (first & kCutOffIsError) != 0;
+  options.keep_names = spec.host_bits;
   size_t next = 0;
   options.open_file =
       [&](const std::string&) -> absl::StatusOr<std::unique_ptr<ByteSource>> {
