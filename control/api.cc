@@ -18,8 +18,9 @@ using Handler = ApiResponse (ApiRoutes::*)(ApiRequest&, const std::string&);
 constexpr int kOnlyOperator = static_cast<int>(Role::kOperator);
 constexpr int kOnlyImporter = static_cast<int>(Role::kImporter);
 constexpr int kOnlyRelayd = static_cast<int>(Role::kRelayd);
+constexpr int kOnlyPublic = static_cast<int>(Role::kPublic);
 constexpr int kStaff = kOnlyOperator | kOnlyImporter | kOnlyRelayd;
-constexpr int kEverybody = kStaff | static_cast<int>(Role::kPublic);
+constexpr int kEverybody = kStaff | kOnlyPublic;
 
 struct Route {
   const char* method;
@@ -44,6 +45,26 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/zones/*", kEverybody, &ApiRoutes::GetZone},
     {"POST", "/v1/imports", kOnlyOperator | kOnlyImporter,
      &ApiRoutes::PostImports},
+    {"POST", "/v1/relay/reports", kOnlyOperator | kOnlyImporter | kOnlyPublic,
+     &ApiRoutes::PostRelayReports},
+    {"POST", "/v1/relay/rechecks", kOnlyOperator | kOnlyPublic,
+     &ApiRoutes::PostRelayRechecks},
+    {"POST", "/v1/relay/optouts", kOnlyOperator, &ApiRoutes::PostRelayOptOuts},
+    {"GET", "/v1/relay/optouts", kOnlyOperator | kOnlyRelayd,
+     &ApiRoutes::GetRelayOptOuts},
+    {"POST", "/v1/relay/leases", kOnlyRelayd, &ApiRoutes::PostRelayLeases},
+    {"POST", "/v1/relay/results", kOnlyRelayd, &ApiRoutes::PostRelayResults},
+    {"POST", "/v1/relay/tokens", kOnlyRelayd, &ApiRoutes::PostRelayTokens},
+    {"POST", "/v1/relay/arrivals", kOnlyRelayd, &ApiRoutes::PostRelayArrivals},
+    {"POST", "/v1/relay/proven", kOnlyRelayd, &ApiRoutes::PostRelayProven},
+    {"GET", "/v1/relay/settings", kOnlyOperator | kOnlyRelayd,
+     &ApiRoutes::GetRelaySettings},
+    {"GET", "/v1/relay/cases", kOnlyOperator | kOnlyRelayd,
+     &ApiRoutes::GetRelayCases},
+    {"GET", "/v1/relay/cases/**", kOnlyOperator | kOnlyRelayd | kOnlyPublic,
+     &ApiRoutes::GetRelayCase},
+    {"GET", "/v1/relay/evidence/**", kOnlyOperator | kOnlyPublic,
+     &ApiRoutes::GetRelayEvidence},
     {"POST", "/v1/dumps", kOnlyOperator, &ApiRoutes::PostDumps},
     {"POST", "/v1/reload", kOnlyOperator, &ApiRoutes::PostReload},
     {"POST", "/v1/backup", kOnlyOperator, &ApiRoutes::PostBackup},

@@ -5,13 +5,13 @@
 #include "absl/strings/str_join.h"
 #include "control/api_routes.h"
 #include "control/peer.h"
+#include "store/relay/cases.h"
 #include "xxhash.h"
 
 namespace rbld {
 namespace {
 
 constexpr size_t kMaxIdempotencyKeyBytes = 128;
-constexpr char kRelayTestSource[] = "relay-test";
 
 // The key that the store remembers. Who asked and what was asked are parts of
 // it, so that a key that is used again for something else is a new request

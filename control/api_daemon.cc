@@ -8,6 +8,8 @@
 #include "control/api_routes.h"
 #include "control/metrics.h"
 #include "control/query_reader.h"
+#include "control/relay_case_json.h"
+#include "store/relay/cases.h"
 #include "zones/dump.h"
 #include "zones/dump_format.h"
 
@@ -257,6 +259,7 @@ ApiResponse ApiRoutes::GetStats(ApiRequest& request, const std::string&) {
   json["tcp_connections"] = status.tcp_connections;
   json["queries"] = CountersToJson(daemon_.Counters());
   json["store"] = StoreToJson(publisher_.Stats());
+  json["relay"] = ToJson(publisher_.relay_cases().Counts());
   return JsonResponse(json);
 }
 
@@ -269,7 +272,8 @@ ApiResponse ApiRoutes::GetMetrics(ApiRequest& request, const std::string&) {
   response.content_type = kMetricsContentType;
   response.body =
       MetricsText(daemon_.Status(), daemon_.Counters(), publisher_.Stats(),
-                  *publisher_.view(), *lists, clock_.NowSeconds());
+                  publisher_.relay_cases().Counts(), *publisher_.view(), *lists,
+                  clock_.NowSeconds());
   return response;
 }
 

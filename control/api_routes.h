@@ -55,6 +55,21 @@ class ApiRoutes {
   ApiResponse GetZone(ApiRequest& request, const std::string& argument);
   // api_imports.cc
   ApiResponse PostImports(ApiRequest& request, const std::string& argument);
+  // api_relay.cc
+  ApiResponse PostRelayReports(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayRechecks(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayOptOuts(ApiRequest& request, const std::string&);
+  ApiResponse GetRelayOptOuts(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayLeases(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayResults(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayTokens(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayArrivals(ApiRequest& request, const std::string&);
+  ApiResponse PostRelayProven(ApiRequest& request, const std::string&);
+  ApiResponse GetRelaySettings(ApiRequest& request, const std::string&);
+  ApiResponse GetRelayCases(ApiRequest& request, const std::string&);
+  ApiResponse GetRelayCase(ApiRequest& request, const std::string& argument);
+  ApiResponse GetRelayEvidence(ApiRequest& request,
+                               const std::string& argument);
   // api_daemon.cc
   ApiResponse PostDumps(ApiRequest& request, const std::string& argument);
   ApiResponse PostReload(ApiRequest& request, const std::string& argument);

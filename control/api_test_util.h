@@ -52,12 +52,13 @@ ns = ["ns.rbld.test."]
 class ApiForTests {
  public:
   // Dies with a message when something fails: there is nothing to test then.
-  explicit ApiForTests(bool two_lists = false) {
+  // `more` is added to the configuration.
+  explicit ApiForTests(bool two_lists = false, const std::string& more = "") {
     char name[] = "/tmp/rbldXXXXXX";
     if (mkdtemp(name) == nullptr) Die("mkdtemp");
     directory_ = name;
     absl::StatusOr<Config> config =
-        ParseConfig(TestConfigText(directory_ + "/store", two_lists),
+        ParseConfig(TestConfigText(directory_ + "/store", two_lists) + more,
                     directory_ + "/rbld.toml");
     if (!config.ok()) Die(config.status().ToString());
     PublisherOptions options;
@@ -67,6 +68,9 @@ class ApiForTests {
         Publisher::Open(options, ListSpecs(*config), ZoneSpecs(*config));
     if (!publisher.ok()) Die(publisher.status().ToString());
     publisher_ = *std::move(publisher);
+    const absl::Status configured =
+        publisher_->relay_cases().Configure(RelaySettingsOf(*config));
+    if (!configured.ok()) Die(configured.ToString());
     control_ = std::make_unique<OfflineControl>(*std::move(config),
                                                 publisher_.get(), &clock_);
     api_ = std::make_unique<Api>(publisher_.get(), control_.get(), &clock_);

@@ -28,12 +28,12 @@ std::string Target(const ClientRequest& request) {
 
 class HttpClient::Connection : public httplib::ClientImpl {
  public:
-  explicit Connection(const std::string& socket_path)
+  Connection(const std::string& socket_path, int timeout_seconds)
       : httplib::ClientImpl(socket_path, 80) {
     set_address_family(AF_UNIX);
     set_keep_alive(true);
-    set_read_timeout(kClientReadTimeoutSeconds);
-    set_write_timeout(kClientReadTimeoutSeconds);
+    set_read_timeout(timeout_seconds);
+    set_write_timeout(timeout_seconds);
     set_url_encode(false);
   }
 };
@@ -53,8 +53,8 @@ std::string PercentEncode(absl::string_view text) {
   return encoded;
 }
 
-HttpClient::HttpClient(std::string socket_path)
-    : socket_path_(std::move(socket_path)) {}
+HttpClient::HttpClient(std::string socket_path, int timeout_seconds)
+    : socket_path_(std::move(socket_path)), timeout_seconds_(timeout_seconds) {}
 HttpClient::~HttpClient() = default;
 
 absl::StatusOr<ClientReply> HttpClient::Send(const ClientRequest& request) {
@@ -63,7 +63,7 @@ absl::StatusOr<ClientReply> HttpClient::Send(const ClientRequest& request) {
     const absl::StatusOr<int> probe = ConnectToSocketFile(socket_path_);
     if (!probe.ok()) return probe.status();
     close(*probe);
-    connection_ = std::make_unique<Connection>(socket_path_);
+    connection_ = std::make_unique<Connection>(socket_path_, timeout_seconds_);
   }
   httplib::Request http;
   http.method = request.method;

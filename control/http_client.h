@@ -47,7 +47,9 @@ inline constexpr int kClientReadTimeoutSeconds = 3600;
 
 class HttpClient {
  public:
-  explicit HttpClient(std::string socket_path);
+  // `timeout_seconds`: how long a silent server is waited for.
+  explicit HttpClient(std::string socket_path,
+                      int timeout_seconds = kClientReadTimeoutSeconds);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -62,6 +64,7 @@ class HttpClient {
  private:
   class Connection;
   const std::string socket_path_;
+  const int timeout_seconds_;
   std::unique_ptr<Connection> connection_;
 };
 

@@ -52,6 +52,9 @@ const char* VerbName(Change::Verb verb);
 // "longest", "octet".
 const char* PrecedenceName(Precedence precedence);
 
+// Text that ends up in audit records and on terminals: one line, not too long.
+absl::Status CheckText(absl::string_view text, absl::string_view place);
+
 // The members of an object, taken one by one; what is left at the end is an
 // error. Every error begins with `place`.
 class ObjectReader {

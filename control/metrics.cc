@@ -80,6 +80,22 @@ void WriteStore(const StoreStats& store, const StoreView& view, Writer* out) {
   }
 }
 
+void WriteRelay(const RelayCounts& relay, Writer* out) {
+  out->Gauge("relay_sessions_running", "Sessions of relay tests under way.",
+             relay.running);
+  out->Counter("relay_sessions_leased_total",
+               "Sessions that testers were told to make.", relay.leased);
+  out->Counter("relay_sessions_finished_total",
+               "Sessions whose end testers told.", relay.finished);
+  out->Counter("relay_sessions_lost_total",
+               "Sessions of which nobody told the end.", relay.lost);
+  out->Counter("relay_proofs_total",
+               "Tests that ended with a token that came back.", relay.proofs);
+  out->Counter("relay_tokens_refused_total",
+               "Tokens that were none, forged, too old or known already.",
+               relay.refused_tokens);
+}
+
 void WriteLists(const std::vector<ListInfo>& lists, Writer* out) {
   out->Begin("list_listings", "gauge", "Listings by list and source.");
   for (const ListInfo& list : lists) {
@@ -117,7 +133,7 @@ void WriteLists(const std::vector<ListInfo>& lists, Writer* out) {
 
 std::string MetricsText(const DaemonStatus& status,
                         const DaemonCounters& counters, const StoreStats& store,
-                        const StoreView& view,
+                        const RelayCounts& relay, const StoreView& view,
                         const std::vector<ListInfo>& lists,
                         int64_t now_seconds) {
   Writer out;
@@ -164,6 +180,7 @@ std::string MetricsText(const DaemonStatus& status,
     out.Sample("key_over_quota_total", labels(key), key.over_quota);
   }
   WriteStore(store, view, &out);
+  WriteRelay(relay, &out);
   WriteLists(lists, &out);
   return out.Take();
 }

@@ -9,6 +9,7 @@
 #include "control/daemon_control.h"
 #include "store/listing.h"
 #include "store/publisher.h"
+#include "store/relay/cases.h"
 
 namespace rbld {
 
@@ -18,7 +19,7 @@ inline constexpr char kMetricsContentType[] =
 // Pure function.
 std::string MetricsText(const DaemonStatus& status,
                         const DaemonCounters& counters, const StoreStats& store,
-                        const StoreView& view,
+                        const RelayCounts& relay, const StoreView& view,
                         const std::vector<ListInfo>& lists,
                         int64_t now_seconds);
 

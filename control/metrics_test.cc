@@ -27,7 +27,10 @@ std::string Sample() {
   dataset.source = "a\"b\\c";
   dataset.listings = 9;
   list.datasets = {dataset};
-  return MetricsText(status, counters, store, view, {list}, 1060);
+  RelayCounts relay;
+  relay.running = 2;
+  relay.leased = 5;
+  return MetricsText(status, counters, store, relay, view, {list}, 1060);
 }
 
 bool HasLine(const std::string& text, const std::string& wanted) {

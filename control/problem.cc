@@ -46,6 +46,8 @@ constexpr Kind kKinds[] = {
      "The body is in a form that is not read"},
     {absl::StatusCode::kInvalidArgument, 431, "head_too_large",
      "The request's head is too large"},
+    {absl::StatusCode::kResourceExhausted, 429, "too_often",
+     "It was asked for too often"},
     {absl::StatusCode::kUnavailable, 503, "busy",
      "The server has too much to do"},
 };

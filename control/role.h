@@ -11,9 +11,9 @@ namespace rbld {
 // The values are bits, so that a route can name a set of roles.
 enum class Role : uint8_t {
   kOperator = 1,  // everything
-  kImporter = 2,  // imports of feeds, and reading
-  kRelayd = 4,    // changes of the source "relay-test", and reading
-  kPublic = 8,    // looking targets up, without authors and notes
+  kImporter = 2,  // imports of feeds, relay reports, and reading
+  kRelayd = 4,    // relay tests, changes of their source, and reading
+  kPublic = 8,    // looking up, without authors and notes; relay reports
 };
 
 // "operator", "importer", "relayd", "public".
