@@ -33,6 +33,9 @@ constexpr VerbRow kVerbRows[] = {
     {"reload", RunReload, false},    {"status", RunStatus, false},
     {"stats", RunStats, false},      {"backup", RunBackup, false},
     {"restore", RunRestore, false},  {"compare", RunCompare, false},
+    {"report", RunReport, false},    {"recheck", RunRecheck, false},
+    {"optout", RunOptOut, false},    {"optouts", RunOptOuts, false},
+    {"probes", RunProbes, false},
 };
 
 std::string SocketPath(const ParsedCommand& command) {

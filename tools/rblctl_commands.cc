@@ -278,6 +278,62 @@ VerbSpec Compare() {
        {"max-shown", "N", "Examples of each kind; default: 5.", false}}};
 }
 
+VerbSpec Report() {
+  return {
+      "report",
+      "ADDRESS…",
+      1,
+      -1,
+      "Report addresses as open relays.",
+      "Each is tested, and listed only if a test message comes back. After "
+      "a refusal the\nothers are still reported; the exit code is 5 if only "
+      "some were.\n\nExample: rblctl report 203.0.113.7 --note \"spam to "
+      "our trap\"",
+      {{"reporter", "NAME",
+        "Who reports, whose daily limit counts; default: your user.", false},
+       {"note", "TEXT", "A remark for the daemon's log.", false}}};
+}
+
+VerbSpec Recheck() {
+  return {
+      "recheck",
+      "ADDRESS",
+      1,
+      1,
+      "Test a listed address now, to take it off.",
+      "For owners who have closed their server. With --wait a line for "
+      "each step until a\nverdict is there; the exit code is then 0 if the "
+      "test was clean, 3 if a message came\nback, 1 if it said nothing.",
+      {{"wait", "", "Wait for the verdict, and show what happens.", false}}};
+}
+
+VerbSpec OptOut() {
+  return {"optout",
+          "PREFIX",
+          1,
+          1,
+          "Never test what lies in a prefix.",
+          "It takes nothing off the list. Where a single address is listed, "
+          "the end of its\nlisting is told.",
+          {{"remove", "", "Allow tests again.", false}, kNote}};
+}
+
+VerbSpec Probes() {
+  return {"probes",
+          "",
+          0,
+          0,
+          "The relay cases.",
+          "With --json each case is a line of its own.",
+          {{"state", "STATE", "Only idle, planned, running or waiting.", false},
+           {"verdict", "VERDICT",
+            "Only none, open, multihop, accepted, bounced, closed or "
+            "inconclusive.",
+            false},
+           {"listed", "", "Only what a relay test lists.", false},
+           {"limit", "N", "At most so many; 0: all. Default: 100.", false}}};
+}
+
 std::vector<VerbSpec> Verbs() {
   return {
       Add(),
@@ -289,8 +345,15 @@ std::vector<VerbSpec> Verbs() {
        1,
        1,
        "Is it listed, by whom and why?",
-       "Exit code 0 if DNS answers that it is listed, 1 if not.",
-       {{"list", "LIST", "Only this list.", false}}},
+       "Of an address that was reported as an open relay also its relay case: "
+       "what lists it,\nwhen it is tested next, what happens then, and where "
+       "to "
+       "look for the failing form.\nExit code 0 if DNS answers that it is "
+       "listed, 1 if not.",
+       {{"list", "LIST", "Only this list.", false},
+        {"evidence", "",
+         "Also the relay tests' transcripts and the messages that came back.",
+         false}}},
       Find(),
       {"history",
        "TARGET",
@@ -346,6 +409,11 @@ std::vector<VerbSpec> Verbs() {
        "that was used.",
        {}},
       Compare(),
+      Report(),
+      Recheck(),
+      OptOut(),
+      {"optouts", "", 0, 0, "What is not tested, by request.", "", {}},
+      Probes(),
   };
 }
 

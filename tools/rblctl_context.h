@@ -97,6 +97,16 @@ int RunStats(const RblctlContext& context);
 int RunBackup(const RblctlContext& context);
 int RunRestore(const RblctlContext& context);
 int RunCompare(const RblctlContext& context);
+int RunReport(const RblctlContext& context);
+int RunRecheck(const RblctlContext& context);
+int RunOptOut(const RblctlContext& context);
+int RunOptOuts(const RblctlContext& context);
+int RunProbes(const RblctlContext& context);
+
+// Puts the relay case of what `report` (of show) tells of into it as "relay",
+// if it is an address that has one. False: that failed, as in Call.
+bool AddRelayCase(const RblctlContext& context, Json* report, int* exit_code);
+void PrintRelayCase(const RblctlContext& context, const Json& relay);
 
 // What there is to say on the command line.
 const CommandTable& RblctlCommands();

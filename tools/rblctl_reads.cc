@@ -114,6 +114,7 @@ int RunShow(const RblctlContext& context) {
   Json report;
   int exit_code = kExitDone;
   if (!context.Call(request, &report, &exit_code)) return exit_code;
+  if (!AddRelayCase(context, &report, &exit_code)) return exit_code;
   const bool listed = report.value("listed", false);
   if (context.json()) {
     context.out() << JsonText(report) << "\n";
@@ -129,6 +130,7 @@ int RunShow(const RblctlContext& context) {
         PrintPerList(context, list);
       }
     }
+    if (report.contains("relay")) PrintRelayCase(context, report["relay"]);
   }
   return listed ? kExitDone : kExitNothing;
 }

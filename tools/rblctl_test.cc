@@ -9,72 +9,17 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "control/api_test_util.h"
-#include "control/http_server.h"
 #include "control/json.h"
+#include "tools/rblctl_test_util.h"
 
 namespace rbld {
 namespace {
-
-bool Has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-class RblctlTest : public testing::Test {
- protected:
-  struct Result {
-    int code;
-    std::string out;
-    std::string err;
-  };
-
-  explicit RblctlTest(bool two_lists = false) : world_(two_lists) {}
-
-  void SetUp() override {
-    setenv("TZ", "UTC", 1);
-    socket_ = world_.directory() + "/op";
-    auto server =
-        HttpServer::Bind({{.path = socket_, .role = Role::kOperator}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    server_->Start(world_.api());
-  }
-
-  Result Run(std::vector<std::string> words, const std::string& input = "",
-             bool terminal = false) {
-    std::istringstream in(input);
-    std::ostringstream out;
-    std::ostringstream err;
-    RblctlStreams streams;
-    streams.in = &in;
-    streams.out = &out;
-    streams.err = &err;
-    streams.in_is_terminal = terminal;
-    const int code = RunRblctl(words, streams);
-    return {code, out.str(), err.str()};
-  }
-  Result Ctl(std::vector<std::string> words, const std::string& input = "",
-             bool terminal = false) {
-    words.insert(words.begin(), {"--socket", socket_});
-    return Run(std::move(words), input, terminal);
-  }
-  std::string WriteFile(const std::string& name, const std::string& text) {
-    const std::string path = world_.directory() + "/" + name;
-    std::ofstream(path) << text;
-    return path;
-  }
-  uint64_t Sequence() { return world_.publisher()->Stats().sequence; }
-
-  ApiForTests world_;
-  std::string socket_;
-  std::unique_ptr<HttpServer> server_;
-};
 
 TEST_F(RblctlTest, AddShowRemoveShow) {
   Result result =
@@ -416,9 +361,10 @@ TEST_F(RblctlTest, HelpExplainsEveryVerb) {
   EXPECT_EQ(Run({"--help"}).code, kExitDone);
   const std::string help = Run({"--help"}).out;
   for (const char* verb :
-       {"add", "remove", "exempt", "unexempt", "show", "find", "history",
-        "audit", "import", "dump", "list ls", "list show", "zone ls",
-        "zone show", "reload", "status", "stats", "backup", "restore"}) {
+       {"add",     "remove",    "exempt",  "unexempt", "show",    "find",
+        "history", "audit",     "import",  "dump",     "list ls", "list show",
+        "zone ls", "zone show", "reload",  "status",   "stats",   "backup",
+        "restore", "report",    "recheck", "optout",   "optouts", "probes"}) {
     EXPECT_TRUE(Has(help, verb)) << verb;
     std::vector<std::string> words;
     std::istringstream split(verb);

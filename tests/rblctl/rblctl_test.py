@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+from tests.harness import control
 from tests.harness import daemon
 from tests.harness import dns_client
 from tests.harness import runner
@@ -275,6 +276,50 @@ class RblctlTest(unittest.TestCase):
             config.write(good)
         self.assertEqual(self.rbld.ctl("reload").code, 0)
         self.assertNotIn("nonsense", self.rbld.ctl("status").out)
+
+    # ---- relay tests ----
+
+    def relay(self, method, path, body=None, role="relayd"):
+        client = control.Control(self.sockets[role])
+        self.addCleanup(client.close)
+        return client.request(method, "/v1/relay/" + path, body)
+
+    def test_a_report_is_listed_once_a_token_comes_back(self):
+        self.assertIn("add [relay]",
+                      self.rbld.ctl("report", "192.0.2.9").err)
+        with open(self.rbld.config_path, "a", encoding="utf-8") as config:
+            config.write('\n[relay]\nlist = "relays"\n'
+                         'domain = "probe.example.org"\n'
+                         'lab_networks = ["192.0.2.0/24"]\n')
+        self.assertEqual(self.rbld.ctl("reload").code, 0)
+        self.assertEqual(self.relay("GET", "settings")["domain"],
+                         "probe.example.org")
+        result = self.rbld.ctl("report", "192.0.2.9")
+        self.assertEqual((result.code, result.out),
+                         (0, "192.0.2.9: test planned\n"), result)
+        self.assertFalse(self.listed("192.0.2.9"))
+        session, = self.relay("POST", "leases", {"limit": 5})["sessions"]
+        self.assertEqual(session["target"], "192.0.2.9")
+        token = session["probes"][0]["token"]
+        self.assertEqual(
+            self.relay("POST", "arrivals", {
+                "token": token, "peer": "192.0.2.9",
+                "message": "Subject: x\r\n\r\nsecret\r\n"}),
+            {"state": "valid", "verdict": "open"})
+        self.assertTrue(self.listed("192.0.2.9"))
+        self.assertIn("listed since", self.rbld.ctl("show", "192.0.2.9").out)
+        self.assertIn("192.0.2.9", self.rbld.ctl("probes", "--listed").out)
+        # The public asks for a test, and sees no more than it may.
+        code, out, err = self._run(self.sockets["public"], "recheck",
+                                   "192.0.2.9")
+        self.assertEqual(code, 0, err)
+        self.assertIn("its owner asked", out)
+        _, out, err = self._run(self.sockets["public"], "show", "192.0.2.9",
+                                "--evidence")
+        self.assertIn("Subject:", out, err)
+        for hidden in (token, "secret", "reported"):
+            self.assertNotIn(hidden, out)
+        self.assertEqual(self._run(self.sockets["public"], "optouts")[0], 3)
 
     # ---- roles ----
 
