@@ -228,7 +228,7 @@ class Rbld:
     ZONE = "relays.rbld.test"
 
     def __init__(self, scratch, zone=ZONE, zone_keys="", list_keys="",
-                 more="", server_keys="", store_keys="",
+                 more="", server_keys="", store_keys="", control_keys="",
                  kind=("mixed", "names"),
                  workers=1, port=None, binary=None, cpu=None, ttl_seconds=300,
                  ipv6=None):
@@ -253,6 +253,7 @@ class Rbld:
             "workers": workers,
             "server_keys": server_keys,
             "operator": toml_string(self.socket_path),
+            "control_keys": control_keys,
             "list_keys": list_keys,
             "zone": toml_string(zone),
             "kind": json.dumps(kind),
@@ -358,6 +359,7 @@ workers = %(workers)d
 
 [control]
 operator_socket = %(operator)s
+%(control_keys)s
 
 [[list]]
 name = "relays"
