@@ -13,6 +13,8 @@ std::string PrintableText(absl::string_view text) {
   for (const char c : text) {
     if (absl::ascii_isprint(c)) {
       out.push_back(c);
+    } else if (c == '\t') {
+      out.push_back(' ');
     } else {
       absl::StrAppendFormat(&out, "\\x%02x", static_cast<unsigned char>(c));
     }

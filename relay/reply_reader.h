@@ -52,7 +52,7 @@ class ReplyReader {
 };
 
 // Text that comes from outside, for people: control and 8-bit characters
-// escaped.
+// escaped, tabs as spaces.
 std::string PrintableText(absl::string_view text);
 
 }  // namespace rbld
