@@ -291,10 +291,9 @@ absl::Status FinishDump(const TomlNode& node, Config* config) {
 absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text,
                                                  uint16_t default_port) {
   const auto bad = [&](absl::string_view why) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\": ", why,
-                     "; write \"192.0.2.1:", default_port,
-                     "\" or \"[2001:db8::1]:", default_port, "\""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\": ", why, "; write \"192.0.2.1:", default_port,
+        "\" or \"[2001:db8::1]:", default_port, "\""));
   };
   ListenAddress listen;
   listen.text = text;

@@ -91,7 +91,7 @@ TARGETS = (
          Parser("control/relay_codec_read.cc", "")),
         Plant("control/json_codec.cc",
               "  if (change.list.empty()) {\n",
-              "change.list.size() == 23")),
+              "change.list.size() == 5")),
     Target(
         "query_reader", "//control:query_reader_fuzzer", "control/corpus/query",
         _parsers("control/query_reader.cc"),
