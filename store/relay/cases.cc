@@ -203,6 +203,7 @@ absl::StatusOr<std::unique_ptr<RelayCasesImpl>> RelayCasesImpl::Open(
 absl::Status RelayCasesImpl::Configure(RelaySettings settings) {
   MutexLock lock(&mutex_);
   settings_ = std::move(settings);
+  is_configured_ = !settings_.list.empty();
   return absl::OkStatus();
 }
 

@@ -49,8 +49,9 @@ class RelayCasesImpl : public RelayCases {
   RelayCounts Counts() const override;
 
   // ---- the publisher's thread ----
-  // When StageDue has something to do; 0: never.
-  int64_t next_due() const { return next_due_; }
+  // When StageDue has something to do; 0: never. Nothing falls due before
+  // Configure has named the list: what is to be taken off would be forgotten.
+  int64_t next_due() const { return is_configured_ ? next_due_ : 0; }
   // What is due by now, up to a limit.
   absl::Status StageDue(StagedBatch* batch);
   // Looks up when the next thing is due, after a commit.
@@ -115,6 +116,7 @@ class RelayCasesImpl : public RelayCases {
   int64_t timers_from_ = 0;
   int64_t sessions_from_ = 0;
 
+  std::atomic<bool> is_configured_{false};
   std::atomic<uint64_t> running_{0};
   std::atomic<uint64_t> leased_{0};
   std::atomic<uint64_t> finished_{0};

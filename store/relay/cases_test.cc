@@ -35,7 +35,7 @@ class RelayCasesTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void Open() {
+  void Open(bool configure = true) {
     publisher_.reset();
     PublisherOptions options;
     options.directory = directory_;
@@ -49,6 +49,7 @@ class RelayCasesTest : public testing::Test {
         Publisher::Open(options, {relays, outputs}, {});
     ASSERT_TRUE(publisher.ok()) << publisher.status();
     publisher_ = *std::move(publisher);
+    if (!configure) return;
     ASSERT_TRUE(cases().Configure(settings_).ok());
   }
 
@@ -334,6 +335,31 @@ TEST_F(RelayCasesTest, TheOwnersRequestIsGrantedByItsTime) {
   clock_.Advance(3600);
   EXPECT_TRUE(Soon([&] { return !IsListed("11.0.0.7"); }));
   EXPECT_EQ(StateOf(Case("11.0.0.7")), CaseState::kPlanned);  // a follow-up
+}
+
+TEST_F(RelayCasesTest, ARemovalThatFellDueWhileItWasDownWaitsForTheSettings) {
+  ASSERT_TRUE(Report("11.0.0.7").ok());
+  const LeasedSession session = Lease().at(0);
+  ASSERT_TRUE(Arrive(session.probes[0].token, "11.0.0.7").ok());
+  EXPECT_TRUE(Finish(session, FormOutcome::kAccepted));
+  ASSERT_TRUE(cases().Recheck(Address("11.0.0.7")).ok());
+  for (int i = 0; i < 6 && Case("11.0.0.7").delist_at == 0; ++i) {
+    clock_.Advance(kDay / 3);
+    for (const LeasedSession& one : Lease()) {
+      EXPECT_TRUE(Finish(one, FormOutcome::kRefused));
+    }
+  }
+  const int64_t delist_at = Case("11.0.0.7").delist_at;
+  ASSERT_NE(delist_at, 0);
+  publisher_.reset();
+  clock_.Advance(3600);
+  Open(/*configure=*/false);
+  // Several of the publisher's looks at the clock.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_EQ(Case("11.0.0.7").delist_at, delist_at);
+  EXPECT_TRUE(IsListed("11.0.0.7"));
+  ASSERT_TRUE(cases().Configure(settings_).ok());
+  EXPECT_TRUE(Soon([&] { return !IsListed("11.0.0.7"); }));
 }
 
 TEST_F(RelayCasesTest, AListingThatAnOperatorTookOffStaysOff) {
