@@ -110,7 +110,8 @@ class Reporting {
         report_(FLAGS_stats_file.substr(FLAGS_stats_file[0] == '+' ? 1 : 0),
                 FLAGS_stats_file[0] == '+'),
         next_(clock->NowSeconds() + FLAGS_stats_every) {
-    report_.Reset(clock_.NowSeconds(), daemon_.SumStats());
+    // From zero: the workers may have answered queries already.
+    report_.Reset(clock_.NowSeconds(), StatsTotals());
     Say(report_.Mark(clock_.NowSeconds()));
   }
   ~Reporting() { Say(report_.Mark(clock_.NowSeconds())); }
