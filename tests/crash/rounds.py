@@ -53,10 +53,11 @@ def run(rounds, seed, sync=True, binary=None, say=print):
     rng = random.Random(seed)
     summary = Summary()
     with daemon.Scratch() as scratch:
-        rbld = daemon.Rbld(scratch, binary=binary or daemon.runfile(
-            "tests/crash/lossy_rbld"), ipv6=False)
+        rbld = daemon.Rbld(scratch, binary=binary or daemon.test_rbld_path(),
+                           ipv6=False)
+        rbld.extra_flags = ["--forget_unsynced"]
         if not sync:
-            rbld.extra_flags = ["--nosync"]
+            rbld.extra_flags.append("--nosync")
         rbld.start()
         writers = writers_module.all_writers(rbld, seed)
         client = control.Control(rbld.socket_path)

@@ -39,6 +39,10 @@ def rbld_path():
     return runfile("server/rbld")
 
 
+def test_rbld_path():
+    return runfile("tests/harness/test_rbld")
+
+
 def rblctl_path():
     return runfile("tools/rblctl")
 

@@ -42,6 +42,69 @@ def use_network(prefix):
            ["ip", "route", "add", "local", prefix, "dev", "lo"]])
 
 
+class Switch:
+    """A network of our own: hosts that reach one another, and nothing else.
+
+    `address` is ours on it, `prefix_length` the whole network's.
+    """
+
+    _NAME = "switch0"
+
+    def __init__(self, address, prefix_length):
+        self.prefix_length = prefix_length
+        self._hosts = 0
+        _must([["ip", "link", "set", "lo", "up"],
+               ["ip", "link", "add", self._NAME, "type", "bridge"],
+               ["ip", "address", "add", "%s/%d" % (address, prefix_length),
+                "dev", self._NAME],
+               ["ip", "link", "set", self._NAME, "up"]])
+
+    def plug_in(self, holder):
+        """A cable from the switch to "eth0" of the process's network."""
+        self._hosts += 1
+        cable = "cable%d" % self._hosts
+        _must([["ip", "link", "add", cable, "type", "veth", "peer", "name",
+                "eth0", "netns", str(holder)],
+               ["ip", "link", "set", cable, "master", self._NAME, "up"]])
+
+
+class Host:
+    """A network namespace with one address, behind a switch.
+
+    With `more`, a prefix, all of its addresses are the host's, too.
+    """
+
+    def __init__(self, switch, address, more=None):
+        self.address = address
+        # It ends with our own namespace of processes.
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._holder.stdout.readline()
+        switch.plug_in(self._holder.pid)
+        commands = [
+            ["ip", "link", "set", "lo", "up"],
+            ["ip", "address", "add",
+             "%s/%d" % (address, switch.prefix_length), "dev", "eth0"],
+            ["ip", "link", "set", "eth0", "up"]]
+        if more:
+            commands.append(["ip", "route", "add", "local", more, "dev", "lo"])
+        _must([self.command(command) for command in commands])
+        if more:
+            _must([["ip", "route", "add", more, "via", address]])
+
+    def command(self, argv):
+        """What runs `argv` there."""
+        return ["nsenter", "--net=/proc/%d/ns/net" % self._holder.pid] + argv
+
+    def accepted(self):
+        """How many TCP connections it has accepted, as its kernel counts."""
+        with open("/proc/%d/net/snmp" % self._holder.pid) as counters:
+            names, values = [line.split() for line in counters
+                             if line.startswith("Tcp:")]
+        return int(values[names.index("PassiveOpens")])
+
+
 def use_files(files):
     """Makes files[path] what is seen at `path`."""
     _must([["mount", "--bind", ours, os.path.realpath(path)]

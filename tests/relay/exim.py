@@ -3,7 +3,6 @@
 import os
 import shutil
 
-from tests.harness import daemon
 from tests.relay import lab
 
 # Exim cannot be installed beside Postfix; scripts/setup.sh unpacks it here.
@@ -92,47 +91,29 @@ _KINDS = {
 }
 
 
-class Exim:
-    """Listens at `address`; what it relays goes to `next_hop`."""
+class Exim(lab.Server):
+    """What it relays goes to `next_hop`."""
+
+    name = "Exim"
 
     def __init__(self, scratch, kind, address, next_hop=lab.TESTER):
-        self.address = address
+        super().__init__(scratch, address)
         self._next_hop = next_hop
-        self.dir = scratch.join("exim-" + address)
-        self._kind = kind
-        self._scratch = scratch
         self._config = self.dir + ".conf"
-        self.program = None
-        os.makedirs(self.dir)
         shutil.chown(self.dir, "Debian-exim")
         self.configure(kind)
 
     def configure(self, kind):
-        """Takes effect with the next start."""
         acl, routers = _KINDS[kind]
         with open(self._config, "w") as out:
             out.write(_CONF % {
-                "program": PROGRAM, "dir": self.dir, "host": "relay.test", "port": lab.PORT,
-                "address": self.address, "acl": acl, "routers": routers,
-                "catcher": self._next_hop})
+                "program": PROGRAM, "dir": self.dir, "host": "relay.test",
+                "port": lab.PORT, "address": self.address, "acl": acl,
+                "routers": routers, "catcher": self._next_hop})
         os.chmod(self._config, 0o644)
 
-    def start(self):
-        self.program = daemon.Program(
-            [PROGRAM, "-bdf", "-q5s", "-C", self._config], self.dir + ".out")
-        daemon.wait_until("Exim", lambda: lab.listens(self.address),
-                          self.program)
-        return self
-
-    def stop(self):
-        if self.program.running():
-            self.program.stop()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *unused):
-        self.stop()
+    def argv(self):
+        return [PROGRAM, "-bdf", "-q5s", "-C", self._config]
 
 
 def accounts(scratch):

@@ -1,18 +1,21 @@
 """A closed lab for relay tests: rbld, rbl-relayd, and mail servers whose truth
-is known, in a network of the test's own, on 198.18.0.0/15 (RFC 2544).
+is known, each on a host of its own, on 198.18.0.0/15 (RFC 2544).
 
-The network reaches nothing else. rbld lets it through by `lab_networks`, the
-one key meant for that; the guards stay on for every other address.
+The hosts are network namespaces that reach only one another. rbld lets their
+addresses through by `lab_networks`, the one key meant for that; the guards stay
+on for every other address.
 """
 
 import os
 import socket
+import struct
 
 from tests.harness import control
 from tests.harness import daemon
 from tests.harness import namespace
 
 NETWORK = "198.18.0.0/15"
+PREFIX_LENGTH = 15
 # Where rbl-relayd tests from and receives.
 TESTER = "198.18.0.2"
 DOMAIN = "t.rbld.test"
@@ -57,9 +60,14 @@ def why_not(*programs):
     return None
 
 
+_switch = None
+_hosts = {}
+
+
 def enter(scratch, files=None):
     """Once a test program, before anything is started."""
-    namespace.use_network(NETWORK)
+    global _switch
+    _switch = namespace.Switch(TESTER, PREFIX_LENGTH)
     # sendmail wants to know its own name, and the tester's.
     for path, text in (("/etc/hosts", "127.0.0.1 localhost relay.test %s\n"
                         "%s tester.%s\n"
@@ -71,10 +79,85 @@ def enter(scratch, files=None):
     namespace.use_files(files)
 
 
-class Lab:
-    """rbld and one rbl-relayd."""
+def host(address, more=None):
+    """The host with that address, which is made when it is first named."""
+    if address not in _hosts:
+        _hosts[address] = namespace.Host(_switch, address, more)
+    return _hosts[address]
 
-    def __init__(self, scratch, schedule=None, relayd_flags=()):
+
+class Server:
+    """A mail server on a host of its own; what it is, its subclasses say."""
+
+    name = "a server"
+
+    def __init__(self, scratch, address):
+        self.address = address
+        self.host = host(address)
+        self.scratch = scratch
+        self.dir = scratch.join("%s-%s" % (type(self).__name__.lower(),
+                                           address))
+        os.makedirs(self.dir)
+        self.program = None
+        self._ours = 0
+
+    def argv(self):
+        raise NotImplementedError
+
+    def configure(self, kind):
+        """Takes effect with the next start."""
+        raise NotImplementedError
+
+    def start(self):
+        self.program = daemon.Program(self.host.command(self.argv()),
+                                      self.dir + ".out")
+        before = self.host.accepted()
+        daemon.wait_until(self.name, lambda: listens(self.address),
+                          self.program)
+        self._ours += self.host.accepted() - before
+        return self
+
+    def stop(self):
+        if self.program.running():
+            self.program.stop()
+
+    def sessions(self):
+        """How many connections it has accepted, save those of start()."""
+        return self.host.accepted() - self._ours
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *unused):
+        self.stop()
+
+
+class FakeClock:
+    """How far rbld's clock is ahead of the system's."""
+
+    def __init__(self, scratch):
+        self.path = scratch.join("clock")
+        self.seconds = 0
+        self.advance(0)
+
+    def advance(self, seconds):
+        self.seconds += seconds
+        if not os.path.exists(self.path):
+            with open(self.path, "wb") as out:
+                out.write(bytes(8))
+        # In place: rbld has mapped the file.
+        with open(self.path, "r+b") as out:
+            out.write(struct.pack("=q", self.seconds))
+
+
+class Lab:
+    """rbld and one rbl-relayd.
+
+    With `clock`, a FakeClock, rbld goes by it; rbl-relayd never does: it only
+    measures how long things take.
+    """
+
+    def __init__(self, scratch, schedule=None, relayd_flags=(), clock=None):
         self.scratch = scratch
         self.relayd_socket = scratch.join("relayd.sock")
         keys = dict(SCHEDULE, **(schedule or {}))
@@ -84,6 +167,9 @@ class Lab:
                 "domain": DOMAIN, "network": NETWORK, "tester": TESTER,
                 "schedule": "\n".join("%s = %s" % (key, _toml(value))
                                       for key, value in keys.items())})
+        if clock is not None:
+            self.rbld.binary = daemon.test_rbld_path()
+            self.rbld.extra_flags = ["--clock_file", clock.path]
         self._flags = list(relayd_flags)
         self.relayd = None
 

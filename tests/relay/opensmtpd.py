@@ -5,7 +5,6 @@ Its folders are compiled in, so each has a view of the file system of its own.
 
 import os
 
-from tests.harness import daemon
 from tests.relay import lab
 
 # It cannot be installed beside Postfix; scripts/setup.sh unpacks it here.
@@ -48,14 +47,13 @@ exec %(program)s -d -f smtpd.conf
 """
 
 
-class OpenSmtpd:
-    """Listens at `address`; what it relays goes to the catcher."""
+class OpenSmtpd(lab.Server):
+    """What it relays goes to the catcher."""
+
+    name = "OpenSMTPD"
 
     def __init__(self, scratch, kind, address):
-        self.address = address
-        self._scratch = scratch
-        self.dir = scratch.join("opensmtpd-" + address)
-        self.program = None
+        super().__init__(scratch, address)
         for name, lines in (
                 ("passwd", "opensmtpd:x:64997:64997::/:/bin/false\n"
                            "opensmtpq:x:64996:64996::/:/bin/false\n"),
@@ -66,30 +64,15 @@ class OpenSmtpd:
         self.configure(kind)
 
     def _write(self, name, text):
-        path = self._scratch.write(
+        path = self.scratch.write(
             os.path.basename(self.dir) + "/" + name, text)
         os.chmod(path, 0o600 if name.endswith(".conf") else 0o644)
 
     def configure(self, kind):
-        """Takes effect with the next start."""
         self._write("smtpd.conf", _CONF % {
             "dir": self.dir, "address": self.address, "port": lab.PORT,
             "catcher": lab.TESTER, "match": _KINDS[kind]})
 
-    def start(self):
-        self.program = daemon.Program(
-            ["unshare", "--mount", "sh", os.path.join(self.dir, "view.sh"),
-             self.dir], self.dir + ".out")
-        daemon.wait_until("OpenSMTPD", lambda: lab.listens(self.address),
-                          self.program)
-        return self
-
-    def stop(self):
-        if self.program.running():
-            self.program.stop()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *unused):
-        self.stop()
+    def argv(self):
+        return ["unshare", "--mount", "sh", os.path.join(self.dir, "view.sh"),
+                self.dir]

@@ -79,30 +79,27 @@ _KINDS = {
 }
 
 
-class Postfix:
-    """Listens at `address`; what it relays goes to the catcher."""
+class Postfix(lab.Server):
+    """What it relays goes to the catcher."""
+
+    name = "Postfix"
 
     def __init__(self, scratch, kind, address):
-        self.address = address
-        self._scratch = scratch
-        self.dir = scratch.join("postfix-" + address)
+        super().__init__(scratch, address)
         for name in ("etc", "spool", "data"):
-            os.makedirs(os.path.join(self.dir, name))
+            os.mkdir(os.path.join(self.dir, name))
         shutil.chown(os.path.join(self.dir, "data"), "postfix")
-        self._out = self.dir + ".out"
-        self.program = None
         self.configure(kind)
 
     def configure(self, kind):
-        """Takes effect with the next start."""
         values = {"dir": self.dir, "address": self.address, "port": lab.PORT,
                   "catcher": lab.TESTER, "restrictions": _KINDS[kind],
                   "more": ""}
         if "TLS" in kind:
             values["more"] = _TLS % self._certificate()
         folder = os.path.basename(self.dir)
-        self._scratch.write(folder + "/etc/main.cf", _MAIN_CF % values)
-        self._scratch.write(folder + "/etc/master.cf", _MASTER_CF % values)
+        self.scratch.write(folder + "/etc/main.cf", _MAIN_CF % values)
+        self.scratch.write(folder + "/etc/master.cf", _MASTER_CF % values)
 
     def _certificate(self):
         """A key and its own signature, in one file."""
@@ -120,20 +117,10 @@ class Postfix:
         return [daemon.find_program("postfix"), "-c",
                 os.path.join(self.dir, "etc")] + list(args)
 
-    def start(self):
-        self.program = daemon.Program(self._command("start-fg"), self._out)
-        daemon.wait_until("Postfix", lambda: lab.listens(self.address),
-                          self.program)
-        return self
+    def argv(self):
+        return self._command("start-fg")
 
     def stop(self):
         subprocess.run(self._command("stop"), stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-        if self.program.running():
-            self.program.stop()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *unused):
-        self.stop()
+        super().stop()

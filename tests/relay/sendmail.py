@@ -3,7 +3,6 @@
 import os
 import subprocess
 
-from tests.harness import daemon
 from tests.relay import lab
 
 # It cannot be installed beside Postfix; scripts/setup.sh unpacks it here.
@@ -41,19 +40,17 @@ _KINDS = {
 }
 
 
-class Sendmail:
-    """Listens at `address`; what it relays goes to the catcher."""
+class Sendmail(lab.Server):
+    """What it relays goes to the catcher."""
+
+    name = "sendmail"
 
     def __init__(self, scratch, kind, address):
-        self.address = address
-        self._scratch = scratch
-        self.dir = scratch.join("sendmail-" + address)
-        os.makedirs(os.path.join(self.dir, "queue"), mode=0o700)
-        self.program = None
+        super().__init__(scratch, address)
+        os.mkdir(os.path.join(self.dir, "queue"), mode=0o700)
         self.configure(kind)
 
     def configure(self, kind):
-        """Takes effect with the next start."""
         macros = _MC % {"macros": _MACROS, "dir": self.dir,
                         "catcher": lab.TESTER, "address": self.address,
                         "port": lab.PORT, "features": _KINDS[kind]}
@@ -61,23 +58,9 @@ class Sendmail:
             ["m4", "-D_CF_DIR_=" + _MACROS, "-"], input=macros,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
             check=True).stdout
-        self._config = self._scratch.write(
+        self._config = self.scratch.write(
             os.path.basename(self.dir) + "/sendmail.cf", text)
         os.chmod(self._config, 0o644)
 
-    def start(self):
-        self.program = daemon.Program(
-            [PROGRAM, "-bD", "-q10s", "-C", self._config], self.dir + ".out")
-        daemon.wait_until("sendmail", lambda: lab.listens(self.address),
-                          self.program)
-        return self
-
-    def stop(self):
-        if self.program.running():
-            self.program.stop()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *unused):
-        self.stop()
+    def argv(self):
+        return [PROGRAM, "-bD", "-q10s", "-C", self._config]
