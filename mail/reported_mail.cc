@@ -13,6 +13,7 @@
 namespace rbld {
 namespace {
 
+constexpr char kWantedMail[] = "not-spam";  // RFC 6430
 constexpr int kMaxReceivedFields = 200;
 constexpr char kFeedbackType[] = "feedback-report";
 
@@ -172,6 +173,20 @@ absl::StatusOr<ReportedMail> ReadReportedMail(absl::string_view bytes) {
   const absl::Status status = ReadArf(GMIME_MULTIPART(body), &mail);
   if (!status.ok()) return status;
   return mail;
+}
+
+absl::StatusOr<IpPrefix> ReportedRelay(const ReportedMail& mail,
+                                       const TrustedHops& trusted) {
+  if (mail.feedback_type == kWantedMail) {
+    return Bad(absl::StrCat("is of the type ", kWantedMail,
+                            ": the mail was wanted, so there is nothing to "
+                            "test"));
+  }
+  if (trusted.names.empty() && trusted.prefixes.empty() &&
+      mail.source.has_value()) {
+    return *mail.source;
+  }
+  return RelayOf(mail.received, trusted);
 }
 
 }  // namespace rbld

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ip_prefix.h"
+#include "mail/received.h"
 
 namespace rbld {
 
@@ -31,6 +32,12 @@ struct ReportedMail {
 // InvalidArgument if it is no mail, or an ARF report that RFC 5965 does not
 // allow; the message says what is missing.
 absl::StatusOr<ReportedMail> ReadReportedMail(absl::string_view bytes);
+
+// The relay that the mail is about: by its Received fields, as RelayOf; of an
+// ARF report without trusted hops, its Source-IP. InvalidArgument with the
+// field, or if the report says that the mail was wanted ("not-spam", RFC 6430).
+absl::StatusOr<IpPrefix> ReportedRelay(const ReportedMail& mail,
+                                       const TrustedHops& trusted);
 
 }  // namespace rbld
 

@@ -86,6 +86,30 @@ TEST(ReportedMail, ReadsAReportWithTheHeaderAlone) {
   EXPECT_EQ(mail->received.size(), 1u);
 }
 
+TEST(ReportedRelay, GoesByTheSourceOrByTrustedHops) {
+  const absl::StatusOr<ReportedMail> mail =
+      ReadReportedMail(Arf(kFields, Whole()));
+  ASSERT_TRUE(mail.ok()) << mail.status();
+  EXPECT_EQ(ReportedRelay(*mail, {})->ToString(), "192.0.2.7");
+  // Named hops count more than what the report says of itself.
+  ReportedMail other = *mail;
+  other.source = *ParseIpPrefix("198.51.100.1");
+  EXPECT_EQ(ReportedRelay(other, {})->ToString(), "198.51.100.1");
+  const std::string by = ParseReceived(mail->received[0]).by;
+  EXPECT_EQ(ReportedRelay(other, {{by}, {}})->ToString(), "192.0.2.7");
+  EXPECT_FALSE(ReportedRelay(other, {{"elsewhere.example"}, {}}).ok());
+  other.source.reset();
+  EXPECT_EQ(ReportedRelay(other, {})->ToString(), "192.0.2.7");
+}
+
+TEST(ReportedRelay, OfWantedMailThereIsNone) {
+  const absl::StatusOr<ReportedMail> mail = ReadReportedMail(
+      Arf("Feedback-Type: Not-Spam\r\nVersion: 1\r\n", Whole()));
+  ASSERT_TRUE(mail.ok()) << mail.status();
+  EXPECT_TRUE(
+      absl::StrContains(ReportedRelay(*mail, {}).status().message(), "wanted"));
+}
+
 TEST(ReportedMail, SaysWhatIsWrongWithAReport) {
   const auto message = [](const std::string& bytes) {
     return std::string(ReadReportedMail(bytes).status().message());

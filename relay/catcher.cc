@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "relay/connection.h"
-#include "relay/reply_reader.h"
+#include "relay/evidence_text.h"
 
 namespace rbld {
 namespace {
@@ -17,18 +17,6 @@ void CloseAndDelete(Handle* handle) {
   uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) {
     delete reinterpret_cast<Handle*>(closed);
   });
-}
-
-// What rbld keeps is text: lines as they are, all else as PrintableText.
-std::string EvidenceText(absl::string_view message) {
-  std::string text;
-  while (!message.empty()) {
-    const size_t end = message.find("\r\n");
-    absl::StrAppend(&text, PrintableText(message.substr(0, end)), "\n");
-    if (end == absl::string_view::npos) break;
-    message.remove_prefix(end + 2);
-  }
-  return text;
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "base/log.h"
+#include "base/user.h"
 #include "server/notify.h"
-#include "server/user.h"
 
 namespace rbld {
 namespace {
@@ -201,7 +201,7 @@ absl::Status Daemon::Init() {
   User user;
   const User* become = nullptr;
   if (!config->user.empty()) {
-    absl::StatusOr<User> found = FindUser(config->user);
+    absl::StatusOr<User> found = FindUser("server.user", config->user);
     if (!found.ok()) return found.status();
     user = *std::move(found);
     become = &user;
@@ -217,7 +217,7 @@ absl::Status Daemon::Init() {
   status = EnterDirectories(options_.root_directory, options_.work_directory);
   if (!status.ok()) return status;
   if (become != nullptr) {
-    status = BecomeUser(*become);
+    status = BecomeUser("server.user", *become);
     if (!status.ok()) return status;
   }
 

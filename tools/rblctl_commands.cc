@@ -281,15 +281,28 @@ VerbSpec Compare() {
 VerbSpec Report() {
   return {
       "report",
-      "ADDRESS…",
-      1,
+      "[ADDRESS…]",
+      0,
       -1,
       "Report addresses as open relays.",
       "Each is tested, and listed only if a test message comes back. After "
       "a refusal the\nothers are still reported; the exit code is 5 if only "
-      "some were.\n\nExample: rblctl report 203.0.113.7 --note \"spam to "
-      "our trap\"",
-      {{"reporter", "NAME",
+      "some were.\n\nWith --message the address is taken from a mail: it is "
+      "the one that gave it to the\nlast host that --trust names, or, "
+      "without, to the one that wrote the first Received\nfield. An abuse "
+      "report (ARF, RFC 5965) is read, too; without --trust its Source-IP\n"
+      "counts.\n\nExamples: rblctl report 203.0.113.7 --note \"spam to our "
+      "trap\"\n          rblctl report --message spam.eml --trust "
+      "mx.example.org --trust 192.0.2.0/24\n          rblctl report "
+      "--message - < abuse-report.eml",
+      {{"message", "FILE",
+        "A mail with all of its header, or an abuse report; -: standard input.",
+        false},
+       {"trust", "HOST",
+        "What stands behind \"by\" in your own hosts' Received fields, or "
+        "their addresses or networks.",
+        true},
+       {"reporter", "NAME",
         "Who reports, whose daily limit counts; default: your user.", false},
        {"note", "TEXT", "A remark for the daemon's log.", false}}};
 }

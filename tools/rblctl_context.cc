@@ -139,6 +139,14 @@ bool RblctlContext::Confirm(absl::string_view question) const {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+ClientRequest PostRequest(const std::string& path, const Json& body) {
+  ClientRequest request;
+  request.method = "POST";
+  request.path = path;
+  request.body = JsonText(body);
+  return request;
+}
+
 int ExitCodeOf(const Problem& problem) {
   if (problem.code == "busy") return kExitNoDaemon;
   switch (StatusFromProblem(problem).code()) {

@@ -73,6 +73,8 @@ class RblctlContext {
 
 int ExitCodeOf(const Problem& problem);
 
+ClientRequest PostRequest(const std::string& path, const Json& body);
+
 // "2026-11-24 17:00:00" of what the API calls a time; `none` for null.
 std::string LocalTime(const Json& time, absl::string_view none = "");
 // The same with how long it is until then: "2026-… (in 29 d)".

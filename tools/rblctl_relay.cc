@@ -1,4 +1,4 @@
-// report, recheck, optout, optouts, probes, and the relay case of show.
+// recheck, optout, optouts, probes, and the relay case of show.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -19,14 +19,6 @@ namespace {
 constexpr size_t kTextColumns = 60;
 constexpr int kPage = 1000;
 constexpr std::chrono::seconds kPollInterval{1};
-
-ClientRequest PostOf(const char* path, const Json& body) {
-  ClientRequest request;
-  request.method = "POST";
-  request.path = path;
-  request.body = JsonText(body);
-  return request;
-}
 
 ClientRequest CaseRequest(const char* what, const std::string& target) {
   ClientRequest request;
@@ -162,34 +154,6 @@ void PrintRelayCase(const RblctlContext& context, const Json& relay) {
   }
 }
 
-int RunReport(const RblctlContext& context) {
-  const ParsedCommand& command = context.command();
-  int exit_code = kExitDone;
-  size_t done = 0;
-  for (const std::string& target : command.arguments) {
-    Json body;
-    body["target"] = target;
-    for (const char* key : {"reporter", "note"}) {
-      if (command.Has(key)) body[key] = command.Get(key);
-    }
-    Json reply;
-    int code = kExitDone;
-    if (!context.Call(PostOf("/v1/relay/reports", body), &reply, &code)) {
-      exit_code = code;
-      if (code == kExitNoDaemon) break;
-      continue;
-    }
-    ++done;
-    if (context.json()) {
-      context.out() << JsonText(reply) << "\n";
-    } else {
-      context.out() << Printable(TextOf(reply, "target")) << ": "
-                    << Printable(TextOf(reply, "outcome")) << "\n";
-    }
-  }
-  return exit_code != kExitDone && done > 0 ? kExitUnknown : exit_code;
-}
-
 int RunRecheck(const RblctlContext& context) {
   const ParsedCommand& command = context.command();
   if (command.Has("wait") && command.Has("store")) {
@@ -200,7 +164,8 @@ int RunRecheck(const RblctlContext& context) {
   body["target"] = command.arguments[0];
   Json reply;
   int exit_code = kExitDone;
-  if (!context.Call(PostOf("/v1/relay/rechecks", body), &reply, &exit_code)) {
+  if (!context.Call(PostRequest("/v1/relay/rechecks", body), &reply,
+                    &exit_code)) {
     return exit_code;
   }
   const Json& relay = reply["case"];
@@ -227,7 +192,8 @@ int RunOptOut(const RblctlContext& context) {
   if (command.Has("note")) body["note"] = command.Get("note");
   Json reply;
   int exit_code = kExitDone;
-  if (!context.Call(PostOf("/v1/relay/optouts", body), &reply, &exit_code)) {
+  if (!context.Call(PostRequest("/v1/relay/optouts", body), &reply,
+                    &exit_code)) {
     return exit_code;
   }
   if (context.json()) {

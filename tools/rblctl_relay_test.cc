@@ -66,6 +66,52 @@ class RblctlRelayTest : public RblctlTest {
   }
 };
 
+constexpr char kSpam[] =
+    "Received: from mx.example.net (mx.example.net [198.51.100.9])\n"
+    "\tby mail.example.net; Tue, 24 Nov 2026 10:00:01 +0000\n"
+    "Received: from relay.test (unknown [192.0.2.7])\n"
+    "\tby mx.example.net; Tue, 24 Nov 2026 10:00:00 +0000\n"
+    "Received: from victim.test (victim.test [203.0.113.99])\n"
+    "\tby relay.test; Tue, 24 Nov 2026 09:59:00 +0000\n"
+    "Subject: buy\n\nbody\n";
+
+TEST_F(RblctlRelayTest, ReportsWhatAMailCameThrough) {
+  const std::string path = WriteFile("spam.eml", kSpam);
+  Result result =
+      Ctl({"report", "--message", path, "--trust", "mail.example.net",
+           "--trust", "MX.example.net", "--trust", "198.51.100.0/24"});
+  EXPECT_EQ(result.out, "192.0.2.7: test planned\n") << result.err;
+  EXPECT_EQ(result.code, kExitDone);
+  // The hop that nobody trusts may have invented what it says.
+  result = Ctl({"report", "--message", "-", "--trust", "mail.example.net",
+                "--trust", "198.51.100.9"},
+               kSpam);
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, "standard input: Received field 2"))
+      << result.err;
+  result = Ctl({"report", "--message", path + ".none"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, path + ".none")) << result.err;
+  EXPECT_EQ(Ctl({"report"}).code, kExitUsage);
+  EXPECT_EQ(Ctl({"report", "192.0.2.1", "--trust", "x"}).code, kExitUsage);
+  EXPECT_EQ(cases().List({})->cases.size(), 1u);
+}
+
+TEST_F(RblctlRelayTest, ReportsWhatAnAbuseReportIsAbout) {
+  const Result result =
+      Ctl({"report", "--message", "-"},
+          "MIME-Version: 1.0\n"
+          "Content-Type: multipart/report; report-type=feedback-report; "
+          "boundary=p\n\n"
+          "--p\nContent-Type: text/plain\n\nSpam.\n"
+          "--p\nContent-Type: message/feedback-report\n\n"
+          "Feedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\n"
+          "Source-IP: 192.0.2.8\n\n"
+          "--p\nContent-Type: message/rfc822\n\n" +
+              std::string(kSpam) + "--p--\n");
+  EXPECT_EQ(result.out, "192.0.2.8: test planned\n") << result.err;
+}
+
 TEST_F(RblctlRelayTest, ReportsAddresses) {
   Result result = Ctl({"report", "192.0.2.1", "--note", "to our trap"});
   EXPECT_EQ(result.code, kExitDone) << result.err;

@@ -7,11 +7,14 @@ on for every other address.
 """
 
 import os
+import re
 import socket
 import struct
+import subprocess
 
 from tests.harness import control
 from tests.harness import daemon
+from tests.harness import dns_client
 from tests.harness import namespace
 
 NETWORK = "198.18.0.0/15"
@@ -48,6 +51,10 @@ def _toml(value):
 
 def relayd_path():
     return daemon.runfile("relay/rbl-relayd")
+
+
+def deliver_path():
+    return daemon.runfile("relay/rbl-deliver")
 
 
 def why_not(*programs):
@@ -153,14 +160,17 @@ class FakeClock:
 class Lab:
     """rbld and one rbl-relayd.
 
-    With `clock`, a FakeClock, rbld goes by it; rbl-relayd never does: it only
-    measures how long things take.
+    `schedule` has keys of [relay] that differ from SCHEDULE, or, with
+    `defaults`, from rbld's own. With `clock`, a FakeClock, rbld goes by it;
+    rbl-relayd never does: it only measures how long things take. Without
+    `catches` it only tests.
     """
 
-    def __init__(self, scratch, schedule=None, relayd_flags=(), clock=None):
+    def __init__(self, scratch, schedule=None, relayd_flags=(), clock=None,
+                 defaults=False, catches=True):
         self.scratch = scratch
         self.relayd_socket = scratch.join("relayd.sock")
-        keys = dict(SCHEDULE, **(schedule or {}))
+        keys = dict({} if defaults else SCHEDULE, **(schedule or {}))
         self.rbld = daemon.Rbld(
             scratch, control_keys='relayd_socket = "%s"' % self.relayd_socket,
             more=_CONFIG % {
@@ -171,12 +181,14 @@ class Lab:
             self.rbld.binary = daemon.test_rbld_path()
             self.rbld.extra_flags = ["--clock_file", clock.path]
         self._flags = list(relayd_flags)
+        if catches:
+            self._flags += ["--listen", "%s:%d" % (TESTER, PORT)]
         self.relayd = None
 
     def start_relayd(self):
         self.relayd = daemon.Program(
             [relayd_path(), "--control", self.relayd_socket,
-             "--listen", "%s:%d" % (TESTER, PORT), "--source", TESTER,
+             "--source", TESTER,
              "--name", "tester." + DOMAIN, "--noreverse_names"] + self._flags,
             self.scratch.join("relayd.log"))
         daemon.wait_until("rbl-relayd", lambda: "makes up to" in
@@ -205,8 +217,24 @@ class Lab:
         return self.api.request("GET", "/v1/relay/evidence/" + address)[
             "evidence"]
 
+    def tokens(self, address):
+        """Those that the address was given to relay, as it told them."""
+        return [token for piece in self.evidence(address)
+                if piece["kind"] == "session"
+                for token in re.findall(r"RCPT TO:.*?\b([a-z2-7]{32})\b",
+                                        piece["text"])]
+
     def is_listed(self, address):
         return bool(self.rbld.ask_address(address).answer)
+
+    def dig(self, address):
+        """What dig +short says of the address."""
+        name = dns_client.reversed_name(address, self.rbld.zone)
+        done = subprocess.run(
+            ["dig", "+short", "@" + self.rbld.server[0], "-p",
+             str(self.rbld.port), name, "A"],
+            stdout=subprocess.PIPE, encoding="utf-8", check=True)
+        return done.stdout.strip()
 
     def wait_for_verdict(self, address, timeout_seconds=120):
         def verdict():

@@ -120,7 +120,49 @@ class Postfix(lab.Server):
     def argv(self):
         return self._command("start-fg")
 
+    def log(self):
+        with open(os.path.join(self.dir, "mail.log")) as log:
+            return log.read()
+
     def stop(self):
         subprocess.run(self._command("stop"), stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
         super().stop()
+
+
+_CATCHER_CF = """
+mydestination =
+relayhost =
+virtual_mailbox_domains = %(domain)s
+virtual_mailbox_maps = static:taken
+virtual_transport = rbl
+rbl_destination_recipient_limit = 1
+"""
+
+_CATCHER_MASTER_CF = """\
+rbl unix - n n - - pipe flags=q user=nobody
+  argv=%(deliver)s --control=%(socket)s --client=${client_address}
+  -- ${recipient}
+"""
+
+
+class Catcher(Postfix):
+    """Receives the mail of our domain, and gives it to rbl-deliver."""
+
+    name = "Postfix with rbl-deliver"
+
+    def __init__(self, scratch, address, control_socket):
+        self._socket = control_socket
+        # Where the user that runs it can reach it.
+        self._deliver = scratch.join("rbl-deliver")
+        shutil.copy(lab.deliver_path(), self._deliver)
+        super().__init__(scratch, "closed", address)
+
+    def configure(self, kind):
+        super().configure(kind)
+        etc = os.path.join(self.dir, "etc")
+        with open(os.path.join(etc, "main.cf"), "a") as out:
+            out.write(_CATCHER_CF % {"domain": lab.DOMAIN})
+        with open(os.path.join(etc, "master.cf"), "a") as out:
+            out.write(_CATCHER_MASTER_CF % {"deliver": self._deliver,
+                                            "socket": self._socket})

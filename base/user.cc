@@ -1,4 +1,4 @@
-#include "server/user.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,7 +17,8 @@ constexpr size_t kPasswordEntryBytes = 16 << 10;
 
 }  // namespace
 
-absl::StatusOr<User> FindUser(const std::string& text) {
+absl::StatusOr<User> FindUser(absl::string_view setting,
+                              const std::string& text) {
   const size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
   std::vector<char> buffer(kPasswordEntryBytes);
@@ -27,7 +28,7 @@ absl::StatusOr<User> FindUser(const std::string& text) {
       getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (found == nullptr) {
     return absl::NotFoundError(absl::StrCat(
-        "server.user: there is no user \"", name, "\"",
+        setting, ": there is no user \"", name, "\"",
         error != 0 ? absl::StrCat(" (", strerror(error), ")") : "",
         "; make one (`adduser --system --group ", name, "`) or name another"));
   }
@@ -40,7 +41,7 @@ absl::StatusOr<User> FindUser(const std::string& text) {
              &found_group);
   if (found_group == nullptr) {
     return absl::NotFoundError(absl::StrCat(
-        "server.user: there is no group \"", group,
+        setting, ": there is no group \"", group,
         "\"; make one (`addgroup --system ", group, "`) or name another"));
   }
   user.gid = group_entry.gr_gid;
@@ -61,13 +62,13 @@ absl::Status EnterDirectories(const std::string& root,
   return absl::OkStatus();
 }
 
-absl::Status BecomeUser(const User& user) {
+absl::Status BecomeUser(absl::string_view setting, const User& user) {
   if (geteuid() == user.uid && getuid() == user.uid) return absl::OkStatus();
   if (geteuid() != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "cannot become user ", user.name,
-        ": only root can change its user; start rbld as root or as ", user.name,
-        ", or leave server.user out"));
+    return absl::PermissionDeniedError(
+        absl::StrCat("cannot become user ", user.name,
+                     ": only root can change its user; start as root or as ",
+                     user.name, ", or leave ", setting, " out"));
   }
   const int groups = user.own_group ? initgroups(user.name.c_str(), user.gid)
                                     : setgroups(1, &user.gid);

@@ -1,6 +1,6 @@
 // Giving up root.
-#ifndef RBLD_SERVER_USER_H_
-#define RBLD_SERVER_USER_H_
+#ifndef RBLD_BASE_USER_H_
+#define RBLD_BASE_USER_H_
 
 #include <sys/types.h>
 
@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace rbld {
 
@@ -19,7 +20,9 @@ struct User {
 };
 
 // "USER" or "USER:GROUP". NotFound names the user or the group and the cure.
-absl::StatusOr<User> FindUser(const std::string& name);
+// `setting` is what the user was named by: "server.user".
+absl::StatusOr<User> FindUser(absl::string_view setting,
+                              const std::string& name);
 
 // Changes the root directory (root only) and then the working directory; an
 // empty one is left as it is. Errors name the directory.
@@ -27,9 +30,9 @@ absl::Status EnterDirectories(const std::string& root, const std::string& work);
 
 // Becomes `user` for good, with that user's groups. Ok at once when we are that
 // user already; PermissionDenied when we are neither that user nor root. To be
-// called before any other thread is started.
-absl::Status BecomeUser(const User& user);
+// called before any other thread is started. `setting` as in FindUser.
+absl::Status BecomeUser(absl::string_view setting, const User& user);
 
 }  // namespace rbld
 
-#endif  // RBLD_SERVER_USER_H_
+#endif  // RBLD_BASE_USER_H_
