@@ -34,8 +34,13 @@ SCHEDULE = {
 }
 
 _CONFIG = """
+[[list]]
+name = "outputs"
+allow_special_purpose = true
+
 [relay]
 list = "relays"
+output_list = "outputs"
 domain = "%(domain)s"
 lab_networks = ["%(network)s"]
 never = ["%(tester)s"]
@@ -237,9 +242,11 @@ class Lab:
         return done.stdout.strip()
 
     def wait_for_verdict(self, address, timeout_seconds=120):
+        """The verdict, once nothing of its test is under way any more."""
         def verdict():
-            word = self.case(address)["verdict"]
-            return None if word == "none" else word
+            case = self.case(address)
+            return (case["verdict"] if case["verdict"] != "none" and
+                    case["lease"] is None else None)
         return daemon.wait_until("a verdict on " + address, verdict,
                                  self.relayd, timeout_seconds)
 

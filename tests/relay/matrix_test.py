@@ -3,6 +3,7 @@
 import unittest
 
 from tests.bench import markdown
+from tests.harness import control
 from tests.harness import daemon
 from tests.harness import namespace
 from tests.harness import runner
@@ -21,10 +22,10 @@ class Multihop:
     name = "two Exims"
 
     def __init__(self, scratch, kind, address):
-        output = address[:-1] + "2"
         self.address = address
-        self._input = exim.Exim(scratch, kind, address, next_hop=output)
-        self._servers = [exim.Exim(scratch, kind, output), self._input]
+        self.output = address[:-1] + "2"
+        self._input = exim.Exim(scratch, kind, address, next_hop=self.output)
+        self._servers = [exim.Exim(scratch, kind, self.output), self._input]
         self.sessions = self._input.sessions
 
     def __enter__(self):
@@ -98,6 +99,21 @@ class MatrixTest(unittest.TestCase):
         if self.skip:
             self.skipTest(self.skip)
 
+    def test_what_may_not_be_tested_is_refused(self):
+        for address, why in (
+                ("10.0.0.1", "private"), ("172.16.5.5", "private"),
+                ("192.168.1.1", "private"), ("100.64.0.1", "shared"),
+                ("127.0.0.1", "loopback"), ("127.0.0.2", "loopback"),
+                ("169.254.1.1", "link-local"), ("224.0.0.1", "multicast"),
+                ("240.0.0.1", "reserved"), ("255.255.255.255", ""),
+                ("0.0.0.0", ""), ("::1", "loopback"), ("fe80::1", "link-local"),
+                ("fc00::1", ""), ("ff02::1", "multicast"),
+                ("::ffff:127.0.0.1", "loopback"),
+                (lab.TESTER, "our own"), ("198.19.0.0/24", "network")):
+            with self.assertRaises(control.ApiError, msg=address) as caught:
+                self.lab.report(address)
+            self.assertIn(why, str(caught.exception).lower(), address)
+
     def test_every_verdict_is_the_truth(self):
         rows, wrong = [], []
         for server, (_, kind, truth, form) in zip(self.servers, SERVERS):
@@ -117,6 +133,10 @@ class MatrixTest(unittest.TestCase):
                 wrong.append(name)
                 print("%s: %d sessions\n%s" % (name, sessions, "\n".join(
                     piece["text"] for piece in evidence)))
+        # What delivers for a multihop relay is told in a list of its own.
+        self.assertEqual([one["target"] for one in
+                          self.lab.api.listings("outputs")],
+                         [self.servers[-1].output])
         # Only now: nmap knows no manners.
         nmap_says = nmap.ask([server.address for server in self.servers])
         for row, server in zip(rows, self.servers):

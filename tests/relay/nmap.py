@@ -31,4 +31,8 @@ def _in_short(output):
         return "open (%s)" % found.group(1)
     if "doesn't seem to be an open relay" in output:
         return "closed"
-    return "unsure: " + " ".join(output.split())[:40]
+    if "authentication" in output:
+        return "closed (authentication)"
+    found = re.search(r"SMTP (\w+).*failed to receive", " ".join(
+        output.split()))
+    return "gave up (%s)" % found.group(1) if found else output.strip()
