@@ -31,8 +31,7 @@ struct Route {
 };
 
 constexpr Route kRoutes[] = {
-    {"POST", "/v1/changes", kOnlyOperator | kOnlyRelayd,
-     &ApiRoutes::PostChanges},
+    {"POST", "/v1/changes", kOnlyOperator, &ApiRoutes::PostChanges},
     {"GET", "/v1/targets/**", kEverybody, &ApiRoutes::GetTarget},
     {"GET", "/v1/listings", kStaff, &ApiRoutes::GetListings},
     {"GET", "/v1/history", kStaff, &ApiRoutes::GetHistory},

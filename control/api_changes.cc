@@ -5,7 +5,6 @@
 #include "absl/strings/str_join.h"
 #include "control/api_routes.h"
 #include "control/peer.h"
-#include "store/relay/cases.h"
 #include "xxhash.h"
 
 namespace rbld {
@@ -21,20 +20,6 @@ std::string StoredKey(const ApiRequest& request) {
       request.peer, "/", request.idempotency_key, "/",
       absl::Hex(XXH3_64bits(request.body.data(), request.body.size()),
                 absl::kZeroPad16));
-}
-
-// The verifier speaks for its own source only.
-absl::Status CheckRelaydRights(const ChangeRequest& request) {
-  for (const Change& change : request.changes) {
-    if (change.source != kRelayTestSource ||
-        (change.verb != Change::Verb::kAdd &&
-         change.verb != Change::Verb::kRemove)) {
-      return absl::PermissionDeniedError(absl::StrCat(
-          "the relayd socket may only add and remove listings of the source ",
-          kRelayTestSource));
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -71,11 +56,6 @@ ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
         413, "too_large",
         absl::StrCat("a request has at most ", kMaxChangesPerRequest,
                      " changes; send several, or use an import"));
-  }
-  if (request.role == Role::kRelayd) {
-    if (absl::Status s = CheckRelaydRights(*changes); !s.ok()) {
-      return ErrorResponse(s);
-    }
   }
   for (const char c : request.idempotency_key) {
     if (c < 0x21 || c > 0x7e) {

@@ -332,16 +332,15 @@ class RblctlTest(unittest.TestCase):
                            ("importer", ["import", feed, "--force"]),
                            ("importer", ["import", feed, "--source",
                                          "manual"]),
-                           ("relayd", ["add", "192.0.2.1"]),
+                           ("relayd", ["add", "192.0.2.1", "--source",
+                                       "relay-test"]),
                            ("relayd", ["import", feed]),
                            ("public", ["add", "192.0.2.1"]),
                            ("public", ["audit"]),
                            ("public", ["find"])):
             code, _, err = self._run(self.sockets[role], *args)
             self.assertEqual(code, 3, (role, args, err))
-        self.assertEqual(self._run(self.sockets["relayd"], "add",
-                                   "192.0.2.60", "--source",
-                                   "relay-test")[0], 0)
+        self.rbld.add("192.0.2.60")
         code, out, _ = self._run(self.sockets["public"], "show", "192.0.2.60",
                                  "--json")
         self.assertEqual(code, 0)
