@@ -357,7 +357,7 @@ absl::Status RelayCasesImpl::Save(StagedBatch* batch, Draft* draft,
       ++*running;
     } else {
       if (*running != 0) --*running;
-      LeaveNetwork(batch, relay.target);
+      LeaveNetwork(batch, relay.target, draft->before.lease->until);
     }
     PutU64(batch, kRunningKey, *running);
     running_ = *running;
@@ -552,11 +552,12 @@ absl::StatusOr<bool> RelayCasesImpl::EnterNetwork(StagedBatch* batch,
   return true;
 }
 
-void RelayCasesImpl::LeaveNetwork(StagedBatch* batch,
-                                  const RelayTarget& target) const {
+void RelayCasesImpl::LeaveNetwork(StagedBatch* batch, const RelayTarget& target,
+                                  int64_t until) const {
   const std::string key = NetworkKey(NetworkOf(target));
   absl::StatusOr<RelayNetwork> network = LoadNetwork(batch, key);
-  if (!network.ok() || network->recent.empty()) return;
+  // A lease that has run out may be noticed only after a neighbour's began.
+  if (!network.ok() || network->busy_until != until) return;
   network->busy_until = 0;
   batch->Put(FamilyId::kProbes, key, NetworkValue(*network));
 }

@@ -90,7 +90,9 @@ class RelayCasesImpl : public RelayCases {
   absl::StatusOr<bool> EnterNetwork(StagedBatch* batch,
                                     const RelaySettings& settings,
                                     RelayCase* relay, bool commit) const;
-  void LeaveNetwork(StagedBatch* batch, const RelayTarget& target) const;
+  // Unless another session is under way there: `until` is the lease's.
+  void LeaveNetwork(StagedBatch* batch, const RelayTarget& target,
+                    int64_t until) const;
   absl::StatusOr<bool> LeaseOne(StagedBatch* batch,
                                 const RelaySettings& settings,
                                 absl::string_view subject,

@@ -265,6 +265,25 @@ TEST_F(RelayCasesTest, NeighboursAreTestedOneAtATimeAndTenAnHour) {
   EXPECT_EQ(Lease().size(), 1u);
 }
 
+TEST_F(RelayCasesTest, ANeighboursLostLeaseLeavesASessionItsNetwork) {
+  // So many leases run out at once that the last one is noticed late.
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(Report("11." + std::to_string(i / 250) + "." +
+                       std::to_string(i % 250) + ".1")
+                    .ok());
+  }
+  ASSERT_EQ(Lease(1000).size(), 1000u);
+  ASSERT_TRUE(Report("12.0.0.7", "bob").ok());
+  ASSERT_EQ(Lease().size(), 1u);
+  ASSERT_TRUE(Report("12.0.0.8", "bob").ok());
+  clock_.Advance(settings_.policy.lease_seconds);
+  ASSERT_EQ(Lease().size(), 1u);
+  EXPECT_TRUE(Case("12.0.0.8").lease.has_value());
+  EXPECT_TRUE(Soon([&] { return !Case("12.0.0.7").lease.has_value(); }));
+  ASSERT_TRUE(Report("12.0.0.9", "bob").ok());
+  EXPECT_TRUE(Lease().empty());
+}
+
 TEST_F(RelayCasesTest, SpecialSpaceOwnAddressesAndOptOutsAreNeverTested) {
   settings_.never = {Address("11.0.0.53")};
   ASSERT_TRUE(cases().Configure(settings_).ok());
