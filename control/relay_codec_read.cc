@@ -266,6 +266,8 @@ absl::StatusOr<FinishedSession> FinishedElement(const Json& json,
   status = CheckLength(session.transcript, kMaxTranscriptBytes,
                        At(place, "transcript"));
   if (!status.ok()) return status;
+  // Without a connection there is none.
+  if (tester.empty()) return session;
   absl::StatusOr<IpPrefix> from = AddressFrom(tester, At(place, "tester"));
   if (!from.ok()) return from.status();
   session.tester = from->ToString();

@@ -236,6 +236,16 @@ TEST(RelayCodec, MistakesInRequestsAreNamedWithTheirPlace) {
       "peer: 192.0.2.0/24 is a network");
 }
 
+TEST(RelayCodec, WithoutAConnectionNoTestersAddressIsTold) {
+  FinishedSession result = SomeResult();
+  result.report.end = SessionEnd::kUnreachable;
+  result.tester.clear();
+  const absl::StatusOr<std::vector<FinishedSession>> read =
+      ResultsRequestFromJson(Sent(ResultsRequestToJson({result})));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ((*read)[0].tester, "");
+}
+
 TEST(RelayCodec, MistakesInResultsAreNamedWithTheirPlace) {
   const Json good = Sent(ResultsRequestToJson({SomeResult(), SomeResult()}));
   const auto with = [&good](const char* key, const Json& value) {

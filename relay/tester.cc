@@ -78,8 +78,12 @@ class Tester::Session : public Connection::Owner {
 
   void OnConnected() override {
     // Whom we asked for is whom we got; anything else is left at once.
-    if (connection_.Peer() != leased_.target.address) {
-      dialogue_->OnConnectFailed(Now(), "another address answers");
+    const IpPrefix peer = connection_.Peer();
+    if (peer != leased_.target.address) {
+      // Nobody knows it of a connection that has been reset already.
+      dialogue_->OnConnectFailed(Now(), peer == IpPrefix::FromIpv4(0)
+                                            ? "reset by the other side"
+                                            : "another address answers");
     } else {
       tester_address_ = connection_.Local().ToString();
       dialogue_->OnConnected(Now());
