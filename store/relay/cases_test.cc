@@ -237,6 +237,25 @@ TEST_F(RelayCasesTest, ALostLeaseIsGivenUpByItself) {
   EXPECT_EQ(sessions[0].session, 2);
 }
 
+TEST_F(RelayCasesTest, ATestGoesOnAfterWeeksWithoutATester) {
+  ASSERT_TRUE(Report("11.0.0.7").ok());
+  const LeasedSession first = Lease().at(0);
+  Finish(first, FormOutcome::kRefused);
+  clock_.Advance(15 * kDay);
+  ASSERT_TRUE(Soon([&] {
+    const absl::StatusOr<ArrivalResult> late =
+        Arrive(first.probes[0].token, "11.0.0.7");
+    return late.ok() && late->check.state == TokenState::kForged;
+  }));
+  const std::vector<LeasedSession> sessions = Lease();
+  ASSERT_EQ(sessions.size(), 1u);
+  EXPECT_EQ(sessions[0].test, first.test);
+  const absl::StatusOr<ArrivalResult> arrived =
+      Arrive(sessions[0].probes[0].token, "11.0.0.7");
+  ASSERT_TRUE(arrived.ok()) << arrived.status();
+  EXPECT_EQ(arrived->verdict, Verdict::kOpen);
+}
+
 TEST_F(RelayCasesTest, NeighboursAreTestedOneAtATimeAndTenAnHour) {
   settings_.policy.retry_seconds = {};
   ASSERT_TRUE(cases().Configure(settings_).ok());
