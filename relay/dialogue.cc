@@ -71,6 +71,19 @@ void Dialogue::Finish(SessionEnd end) {
   timer_at_ms_ = 0;
 }
 
+void Dialogue::Cut(absl::string_view why) {
+  Note("*", why);
+  NoteUnanswered();
+  Finish(SessionEnd::kCut);
+}
+
+void Dialogue::NoteUnanswered() {
+  if (state_ != State::kMessage) return;
+  Note("*", "the message may have been taken, and counts as if it was");
+  ++messages_;
+  outcomes_.emplace_back(work_.probes[at_++].form, FormOutcome::kAccepted);
+}
+
 void Dialogue::Quit(SessionEnd end) {
   end_ = end;
   Command(State::kQuit, "QUIT", settings_.quit_seconds);
@@ -104,6 +117,7 @@ void Dialogue::OnClosed(int64_t now_ms, absl::string_view why) {
   if (state_ == State::kFinished) return;
   now_ms_ = now_ms;
   Note("*", absl::StrCat("the connection ended: ", why));
+  NoteUnanswered();
   Finish(state_ == State::kQuit ? end_ : SessionEnd::kCut);
 }
 
@@ -120,13 +134,12 @@ void Dialogue::OnTimer(int64_t now_ms) {
     BeginForm();
     return;
   }
-  Note("*", session_over ? "the session's time is over" : "no reply in time");
+  const char* const why =
+      session_over ? "the session's time is over" : "no reply in time";
+  if (state_ != State::kPause) return Cut(why);
   // Between commands the server hears a QUIT; within one it would not.
-  if (state_ == State::kPause) {
-    Quit(SessionEnd::kCut);
-  } else {
-    Finish(SessionEnd::kCut);
-  }
+  Note("*", why);
+  Quit(SessionEnd::kCut);
 }
 
 void Dialogue::OnProven(int64_t now_ms) {
@@ -150,23 +163,17 @@ void Dialogue::OnBytes(int64_t now_ms, absl::string_view bytes) {
   now_ms_ = now_ms;
   received_bytes_ += bytes.size();
   if (received_bytes_ > kMaxReceivedBytes) {
-    Note("*", "the server sends too much");
-    Finish(SessionEnd::kCut);
-    return;
+    return Cut("the server sends too much");
   }
   if (state_ == State::kPause || state_ == State::kTlsHandshake) {
-    Note("*", "the server speaks out of turn");
-    Finish(SessionEnd::kCut);
-    return;
+    return Cut("the server speaks out of turn");
   }
   SmtpReply reply;
   switch (reader_.Read(&bytes, &reply)) {
     case ReplyReader::Result::kNeedMore:
       return;
     case ReplyReader::Result::kBroken:
-      Note("*", "what the server sends is not SMTP");
-      Finish(SessionEnd::kCut);
-      return;
+      return Cut("what the server sends is not SMTP");
     case ReplyReader::Result::kReply:
       break;
   }
@@ -174,9 +181,7 @@ void Dialogue::OnBytes(int64_t now_ms, absl::string_view bytes) {
   if (!bytes.empty() && state_ != State::kQuit) {
     // An answer to what has not been asked: whatever it says would be taken for
     // the answer to the next command.
-    Note("*", "the server answers before it is asked");
-    Finish(SessionEnd::kCut);
-    return;
+    return Cut("the server answers before it is asked");
   }
   OnReply(reply);
 }
@@ -185,7 +190,7 @@ void Dialogue::OnBytes(int64_t now_ms, absl::string_view bytes) {
 
 void Dialogue::OnReply(const SmtpReply& reply) {
   if (reply.code == 421 && state_ != State::kQuit) {
-    // §3.8: the server closes.
+    // §3.8: the server closes, and has taken nothing.
     Note("*", "the server gives up");
     Finish(SessionEnd::kCut);
     return;
@@ -227,6 +232,7 @@ void Dialogue::OnReply(const SmtpReply& reply) {
 
 void Dialogue::Unexpected(const SmtpReply& reply) {
   Note("*", absl::StrCat("no use for ", reply.code, " here"));
+  NoteUnanswered();
   Quit(SessionEnd::kCut);
 }
 

@@ -4,7 +4,9 @@
 //
 // One RCPT a MAIL, DATA only after RCPT was accepted, nothing pipelined, no
 // AUTH, VRFY or EXPN, STARTTLS only if MAIL is refused with 530, QUIT at the
-// end. It never decides that a server is a relay: a token that comes back does.
+// end. A message that gets no answer counts as accepted: a server that takes
+// messages and says nothing is sent no more of them than another. It never
+// decides that a server is a relay: a token that comes back does.
 //
 // Used by one thread. Times are milliseconds of a clock that never goes back.
 #ifndef RBLD_RELAY_DIALOGUE_H_
@@ -119,6 +121,9 @@ class Dialogue {
   void EndForm(FormOutcome outcome, bool needs_reset);
   void Quit(SessionEnd end);
   void Finish(SessionEnd end);
+  void Cut(absl::string_view why);
+  // A message that left and got no answer may have been taken.
+  void NoteUnanswered();
   void SetTimer(int seconds);
   void Note(absl::string_view mark, absl::string_view text);
   // Of a reply that the state has no use for.

@@ -300,6 +300,38 @@ TEST(Dialogue, ASessionThatIsCutKeepsWhatItHas) {
   EXPECT_EQ(session.dialogue().outcomes(), (Pairs{{0, FormOutcome::kRefused}}));
 }
 
+TEST(Dialogue, AMessageWithoutAnAnswerCountsAsTaken) {
+  // Closed; an answer too many; no SMTP; no use here.
+  for (const char* reply :
+       {"", "250 taken\r\n250 taken\r\n", "taken\r\n", "354 go on\r\n"}) {
+    Session session;
+    session.Run("220 mx.example.com\r\n", [&](const std::string& command) {
+      return command == "." ? std::string(reply) : Accept(command);
+    });
+    EXPECT_EQ(session.dialogue().end(), SessionEnd::kCut) << reply;
+    EXPECT_EQ(session.dialogue().outcomes(),
+              (Pairs{{0, FormOutcome::kAccepted}}))
+        << reply;
+  }
+  Session silent;
+  silent.Start();
+  for (const char* reply : {"220 mx.example.com\r\n", "250 a\r\n", "250 b\r\n",
+                            "250 c\r\n", "354 d\r\n"}) {
+    silent.dialogue().OnBytes(0, reply);
+  }
+  silent.dialogue().OnTimer(silent.dialogue().timer_at_ms());
+  EXPECT_EQ(silent.dialogue().outcomes(), (Pairs{{0, FormOutcome::kAccepted}}));
+}
+
+TEST(Dialogue, AMessageThatTheServerGivesUpOnWasNotTaken) {
+  Session session;
+  session.Run("220 mx.example.com\r\n", [](const std::string& command) {
+    return command == "." ? std::string("421 no room\r\n") : Accept(command);
+  });
+  EXPECT_EQ(session.dialogue().end(), SessionEnd::kCut);
+  EXPECT_TRUE(session.dialogue().outcomes().empty());
+}
+
 TEST(Dialogue, ATarpitIsLeftAfterTwentyMinutes) {
   Session session;
   session.Start();
