@@ -21,6 +21,13 @@ void CloseAndDelete(Handle* handle) {
 
 }  // namespace
 
+IpPrefix CountedAs(const IpPrefix& peer) {
+  constexpr int kIpv6HostBits = 64;
+  return peer.family == Family::kIpv4
+             ? peer
+             : IpPrefix::Make(peer.family, peer.bytes, kIpv6HostBits);
+}
+
 class Catcher::Client : public Connection::Owner {
  public:
   explicit Client(Catcher* catcher)
@@ -113,13 +120,9 @@ Catcher::Catcher(uv_loop_t* loop, ControlLink* control, CatcherOptions options)
     : loop_(loop),
       control_(control),
       options_(std::move(options)),
-      sweep_(new uv_check_t) {
-  uv_check_init(loop_, sweep_);
+      sweep_(new uv_timer_t) {
+  uv_timer_init(loop_, sweep_);
   sweep_->data = this;
-  uv_check_start(sweep_, [](uv_check_t* sweep) {
-    static_cast<Catcher*>(sweep->data)->ended_.clear();
-  });
-  uv_unref(reinterpret_cast<uv_handle_t*>(sweep_));
 }
 
 Catcher::~Catcher() {
@@ -162,7 +165,7 @@ void Catcher::OnConnection(uv_stream_t* server) {
   auto client = std::make_unique<Client>(this);
   if (!client->Accept(server)) return;
   Client* const started = client.get();
-  const int of_peer = ++clients_of_[started->peer()];
+  const int of_peer = ++clients_of_[CountedAs(started->peer())];
   clients_[started] = std::move(client);
   if (of_peer > options_.max_connections_per_address ||
       static_cast<int>(clients_.size()) > options_.max_connections) {
@@ -173,7 +176,7 @@ void Catcher::OnConnection(uv_stream_t* server) {
 }
 
 void Catcher::OnEnded(Client* client) {
-  const auto count = clients_of_.find(client->peer());
+  const auto count = clients_of_.find(CountedAs(client->peer()));
   if (count != clients_of_.end() && --count->second == 0) {
     clients_of_.erase(count);
   }
@@ -181,6 +184,13 @@ void Catcher::OnEnded(Client* client) {
   if (at == clients_.end()) return;
   ended_.push_back(std::move(at->second));
   clients_.erase(at);
+  // At once, though nothing else may happen for long.
+  uv_timer_start(
+      sweep_,
+      [](uv_timer_t* sweep) {
+        static_cast<Catcher*>(sweep->data)->ended_.clear();
+      },
+      0, 0);
 }
 
 }  // namespace rbld

@@ -25,6 +25,9 @@ struct CatcherOptions {
   int max_connections_per_address = 100;
 };
 
+// Whom a connection counts for: an IPv6 host has a /64 to come from.
+IpPrefix CountedAs(const IpPrefix& peer);
+
 class Catcher {
  public:
   // `loop` and `control` outlive it.
@@ -55,7 +58,7 @@ class Catcher {
   std::map<IpPrefix, int> clients_of_;
   // Ended ones, to be destroyed when nothing of them is on the stack.
   std::vector<std::unique_ptr<Client>> ended_;
-  uv_check_t* sweep_;
+  uv_timer_t* sweep_;
 };
 
 }  // namespace rbld

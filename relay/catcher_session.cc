@@ -12,8 +12,9 @@
 namespace rbld {
 namespace {
 
-// Ten wrong commands or recipients, and it is over.
-constexpr int kMaxMistakes = 10;
+// So many wrong commands or recipients, and it is over. Who tests whether we
+// are an open relay asks for some 16.
+constexpr int kMaxMistakes = 20;
 // What may wait while rbld is asked.
 constexpr size_t kMaxInputBytes = size_t{1} << 16;
 
