@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "relay/open_files.h"
 
 namespace rbld {
 namespace {
@@ -72,6 +73,12 @@ void Relayd::Begin(const TesterSettings& settings) {
   CatcherOptions catcher;
   catcher.session.host_name = options_.host_name;
   catcher.session.domain = settings.domain;
+  catcher.session.idle_seconds = options_.idle_seconds;
+  const uint64_t open_files = RaiseOpenFileLimit();
+  const FileShares shares =
+      ShareFiles(open_files, options_.tests ? options_.max_sessions : 0,
+                 options_.listen.empty() ? 0 : catcher.max_connections);
+  catcher.max_connections = shares.connections;
   if (!options_.listen.empty()) {
     catcher_ =
         std::make_unique<Catcher>(&loop_, control_.get(), std::move(catcher));
@@ -92,12 +99,17 @@ void Relayd::Begin(const TesterSettings& settings) {
   tester.guard.port = settings.port;
   tester.guard.never = settings.never;
   tester.guard.lab_networks = settings.lab_networks;
-  tester.max_sessions = options_.max_sessions;
+  tester.max_sessions = shares.sessions;
   tester.source_addresses = options_.source_addresses;
   tester.reverse_names = options_.reverse_names;
   tester_ = std::make_unique<Tester>(&loop_, control_.get(), std::move(tester));
   tester_->Start();
-  LogInfo(absl::StrCat("makes up to ", options_.max_sessions,
+  if (shares.sessions < options_.max_sessions) {
+    LogWarning(absl::StrCat(
+        "the limit of ", open_files, " open files is too low for ",
+        options_.max_sessions, " test sessions at a time (LimitNOFILE)"));
+  }
+  LogInfo(absl::StrCat("makes up to ", shares.sessions,
                        " test sessions at a time"));
 }
 

@@ -27,7 +27,9 @@ struct RelaydOptions {
   std::vector<std::pair<IpPrefix, uint16_t>> listen;  // none: no catcher here
   std::vector<IpPrefix> source_addresses;
   DialogueSettings dialogue;  // its times; the rest comes from rbld
+  // At once; the limit of open files may make them fewer.
   int max_sessions = 1000;
+  int idle_seconds = 300;  // who delivers may be silent for so long
   bool reverse_names = true;
   bool tests = true;  // false: a catcher only
 };

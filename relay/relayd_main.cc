@@ -35,6 +35,9 @@ DEFINE_int32(
 DEFINE_int32(session_seconds, 1200, "how long a whole session may take");
 DEFINE_int32(proof_seconds, 15,
              "how long a message's return is waited for before the next form");
+DEFINE_int32(idle_seconds, 300,
+             "how long who delivers a message may be silent; RFC 5321 wants "
+             "300");
 DEFINE_bool(reverse_names, true, "look up the reverse names of targets");
 DEFINE_bool(tests, true, "make tests; false: only receive");
 
@@ -78,7 +81,8 @@ bool ReadFlags(RelaydOptions* options) {
   for (const auto& [name, seconds] :
        {std::pair("command_seconds", FLAGS_command_seconds),
         std::pair("session_seconds", FLAGS_session_seconds),
-        std::pair("proof_seconds", FLAGS_proof_seconds)}) {
+        std::pair("proof_seconds", FLAGS_proof_seconds),
+        std::pair("idle_seconds", FLAGS_idle_seconds)}) {
     if (seconds >= 1 && seconds <= kMostSeconds) continue;
     fprintf(stderr, "--%s: %d is not from 1 to %d\n", name, seconds,
             kMostSeconds);
@@ -88,6 +92,7 @@ bool ReadFlags(RelaydOptions* options) {
   options->dialogue.command_seconds = FLAGS_command_seconds;
   options->dialogue.session_seconds = FLAGS_session_seconds;
   options->dialogue.proof_seconds = FLAGS_proof_seconds;
+  options->idle_seconds = FLAGS_idle_seconds;
   for (const absl::string_view text :
        absl::StrSplit(FLAGS_listen, ',', absl::SkipEmpty())) {
     const absl::StatusOr<ListenAddress> where =
