@@ -16,7 +16,13 @@ std::string FuzzOne(absl::string_view input) {
   FuzzCheck(mail->is_arf == !mail->feedback_type.empty());
   FuzzCheck(mail->is_arf || !mail->source.has_value());
   FuzzCheck(!mail->source.has_value() || mail->source->IsSingleAddress());
-  for (const std::string& field : mail->received) ParseReceived(field);
+  TrustedHops trusted;
+  for (int i = 0; i < 2; ++i) {
+    const absl::StatusOr<IpPrefix> relay = ReportedRelay(*mail, trusted);
+    FuzzCheck(relay.ok() ? relay->IsSingleAddress()
+                         : !relay.status().message().empty());
+    trusted.names = {"mx1.example"};
+  }
   return mail->is_arf ? "arf" : "mail";
 }
 

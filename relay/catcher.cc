@@ -1,5 +1,7 @@
 #include "relay/catcher.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -130,12 +132,13 @@ Catcher::~Catcher() {
   CloseAndDelete(sweep_);
 }
 
-absl::Status Catcher::Listen(const IpPrefix& address, uint16_t port) {
+absl::Status Catcher::Listen(BoundSocket socket) {
   uv_tcp_t* const server = new uv_tcp_t;
   uv_tcp_init(loop_, server);
   server->data = this;
-  const sockaddr_storage where = SocketAddress(address, port);
-  int error = uv_tcp_bind(server, reinterpret_cast<const sockaddr*>(&where), 0);
+  const int fd = socket.Release();
+  int error = uv_tcp_open(server, fd);
+  if (error != 0) close(fd);
   if (error == 0) {
     error =
         uv_listen(reinterpret_cast<uv_stream_t*>(server), kBacklog,
@@ -146,18 +149,12 @@ absl::Status Catcher::Listen(const IpPrefix& address, uint16_t port) {
   }
   if (error != 0) {
     CloseAndDelete(server);
-    return absl::FailedPreconditionError(absl::StrCat(
-        "cannot listen on ", address.ToString(), " port ", port, ": ",
-        uv_strerror(error),
-        "; another mail server may be there, or the port needs root"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen on ", socket.address().ToString(), " port ",
+                     socket.port(), ": ", uv_strerror(error),
+                     "; another mail server may be there"));
   }
   servers_.push_back(server);
-  sockaddr_storage bound = {};
-  int bytes = sizeof(bound);
-  uv_tcp_getsockname(server, reinterpret_cast<sockaddr*>(&bound), &bytes);
-  port_ = ntohs(bound.ss_family == AF_INET6
-                    ? reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port
-                    : reinterpret_cast<sockaddr_in*>(&bound)->sin_port);
   return absl::OkStatus();
 }
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "base/ip_prefix.h"
+#include "relay/bound_socket.h"
 #include "relay/catcher_session.h"
 #include "relay/control_link.h"
 
@@ -36,11 +37,8 @@ class Catcher {
   Catcher(const Catcher&) = delete;
   Catcher& operator=(const Catcher&) = delete;
 
-  // May be called for several; port 0 takes a free one. The error names the
-  // address and the cure.
-  absl::Status Listen(const IpPrefix& address, uint16_t port);
-  // The port of the last Listen.
-  uint16_t port() const { return port_; }
+  // May be called for several. The error names the address and the cure.
+  absl::Status Listen(BoundSocket socket);
 
  private:
   class Client;
@@ -53,7 +51,6 @@ class Catcher {
   ControlLink* const control_;
   const CatcherOptions options_;
   std::vector<uv_tcp_t*> servers_;
-  uint16_t port_ = 0;
   std::map<Client*, std::unique_ptr<Client>> clients_;
   std::map<IpPrefix, int> clients_of_;
   // Ended ones, to be destroyed when nothing of them is on the stack.

@@ -1,6 +1,7 @@
 // Fuzzes the catcher's side of a connection: the input is what a client sends,
-// in pieces that end at each byte 0. rbld's answers alternate. The word says
-// whether a message was taken.
+// in pieces that end at each byte 0. A piece of a byte 1 alone is a long
+// silence, a byte 2 the end of the session's time. rbld's answers alternate.
+// The word says whether a message was taken.
 #include <optional>
 #include <string>
 
@@ -23,11 +24,20 @@ std::string FuzzOne(absl::string_view input) {
   int stored = 0;
   int valid = 0;
   for (const absl::string_view piece : absl::StrSplit(input, '\0')) {
-    session.OnBytes(piece);
+    if (piece == "\1") {
+      session.OnIdle();
+    } else if (piece == "\2") {
+      session.OnTimeUp();
+    } else {
+      session.OnBytes(piece);
+    }
     while (true) {
       if (const std::optional<std::string> token = session.TakeTokenToCheck()) {
         FuzzCheck(ReadToken(*token).has_value());
-        // Every third time rbld is away, or says no.
+        // One says yes, the next one no in one of its ways, the third that it
+        // is away.
+        constexpr TokenState kNo[] = {TokenState::kForged, TokenState::kExpired,
+                                      TokenState::kReplayed};
         ++checked;
         if (checked % 3 == 0) {
           session.OnTokenChecked(std::nullopt);
@@ -35,7 +45,7 @@ std::string FuzzOne(absl::string_view input) {
           ++valid;
           session.OnTokenChecked(TokenState::kValid);
         } else {
-          session.OnTokenChecked(TokenState::kForged);
+          session.OnTokenChecked(kNo[checked / 3 % 3]);
         }
         continue;
       }

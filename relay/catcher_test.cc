@@ -40,7 +40,11 @@ class CatcherTest : public testing::Test {
   void Start(const CatcherOptions& options) {
     control_ = std::make_unique<ControlLink>(&loop_, "/nonexistent/socket");
     catcher_ = std::make_unique<Catcher>(&loop_, control_.get(), options);
-    ASSERT_TRUE(catcher_->Listen(*ParseIpPrefix("127.0.0.1"), 0).ok());
+    absl::StatusOr<BoundSocket> bound =
+        BoundSocket::Bind(*ParseIpPrefix("127.0.0.1"), 0);
+    ASSERT_TRUE(bound.ok()) << bound.status();
+    port_ = bound->port();
+    ASSERT_TRUE(catcher_->Listen(*std::move(bound)).ok());
   }
 
   int Connect(const char* from) {
@@ -50,7 +54,7 @@ class CatcherTest : public testing::Test {
     inet_pton(AF_INET, from, &local.sin_addr);
     EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof(local)), 0);
     inet_pton(AF_INET, "127.0.0.1", &local.sin_addr);
-    local.sin_port = htons(catcher_->port());
+    local.sin_port = htons(port_);
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&local), sizeof(local)),
               0);
     return fd;
@@ -73,6 +77,7 @@ class CatcherTest : public testing::Test {
   bool is_late_ = false;
   std::unique_ptr<ControlLink> control_;
   std::unique_ptr<Catcher> catcher_;
+  uint16_t port_ = 0;
 };
 
 TEST_F(CatcherTest, SoManyConnectionsOfOneAddress) {

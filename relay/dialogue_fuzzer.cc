@@ -4,6 +4,8 @@
 //
 //   <  bytes, in one piece      -  closes       t  the timer runs out
 //   s  TLS is up                p  the token came back
+//
+// An input that begins with ! is a server that cannot be reached.
 #include <string>
 #include <vector>
 
@@ -69,6 +71,11 @@ std::string FuzzOne(absl::string_view input) {
   }
   int64_t now_ms = 0;
   Dialogue dialogue(settings, work, now_ms);
+  if (absl::StartsWith(input, "!")) {
+    dialogue.OnConnectFailed(now_ms, input);
+    FuzzCheck(dialogue.is_finished() && dialogue.TakeBytesToSend().empty());
+    return SessionEndName(dialogue.end());
+  }
   dialogue.OnConnected(now_ms);
   bool message_allowed = false;
   int messages = 0;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/user.h"
 #include "relay/open_files.h"
 
 namespace rbld {
@@ -43,10 +44,29 @@ absl::Status Relayd::Run() {
   uv_signal_start(&terminate_, on_signal, SIGTERM);
   uv_signal_start(&interrupt_, on_signal, SIGINT);
   signal(SIGPIPE, SIG_IGN);
+  absl::Status status = TakePorts();
+  if (!status.ok()) return status;
   control_ = std::make_unique<ControlLink>(&loop_, options_.control_socket);
   AskForSettings();
   uv_run(&loop_, UV_RUN_DEFAULT);
   return status_;
+}
+
+// As root, if that is what we are; whatever comes later is done as the user.
+absl::Status Relayd::TakePorts() {
+  std::optional<User> user;
+  if (!options_.user.empty()) {
+    absl::StatusOr<User> found = FindUser("--user", options_.user);
+    if (!found.ok()) return found.status();
+    user = *std::move(found);
+  }
+  for (const auto& [address, port] : options_.listen) {
+    absl::StatusOr<BoundSocket> bound = BoundSocket::Bind(address, port);
+    if (!bound.ok()) return bound.status();
+    ports_.push_back(*std::move(bound));
+  }
+  open_files_ = RaiseOpenFileLimit();
+  return user.has_value() ? BecomeUser("--user", *user) : absl::OkStatus();
 }
 
 void Relayd::AskForSettings() {
@@ -74,21 +94,21 @@ void Relayd::Begin(const TesterSettings& settings) {
   catcher.session.host_name = options_.host_name;
   catcher.session.domain = settings.domain;
   catcher.session.idle_seconds = options_.idle_seconds;
-  const uint64_t open_files = RaiseOpenFileLimit();
   const FileShares shares =
-      ShareFiles(open_files, options_.tests ? options_.max_sessions : 0,
+      ShareFiles(open_files_, options_.tests ? options_.max_sessions : 0,
                  options_.listen.empty() ? 0 : catcher.max_connections);
   catcher.max_connections = shares.connections;
   if (!options_.listen.empty()) {
     catcher_ =
         std::make_unique<Catcher>(&loop_, control_.get(), std::move(catcher));
   }
-  for (const auto& [address, port] : options_.listen) {
-    status_ = catcher_->Listen(address, port);
-    if (!status_.ok()) return uv_stop(&loop_);
+  for (BoundSocket& bound : ports_) {
     LogInfo(absl::StrCat("receives mail for ", settings.domain, " on ",
-                         address.ToString(), " port ", catcher_->port()));
+                         bound.address().ToString(), " port ", bound.port()));
+    status_ = catcher_->Listen(std::move(bound));
+    if (!status_.ok()) return uv_stop(&loop_);
   }
+  ports_.clear();
   if (!options_.tests) return;
   TesterOptions tester;
   tester.dialogue = options_.dialogue;
@@ -106,7 +126,7 @@ void Relayd::Begin(const TesterSettings& settings) {
   tester_->Start();
   if (shares.sessions < options_.max_sessions) {
     LogWarning(absl::StrCat(
-        "the limit of ", open_files, " open files is too low for ",
+        "the limit of ", open_files_, " open files is too low for ",
         options_.max_sessions, " test sessions at a time (LimitNOFILE)"));
   }
   LogInfo(absl::StrCat("makes up to ", shares.sessions,

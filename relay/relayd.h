@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "base/ip_prefix.h"
+#include "relay/bound_socket.h"
 #include "relay/catcher.h"
 #include "relay/control_link.h"
 #include "relay/dialogue.h"
@@ -32,6 +33,9 @@ struct RelaydOptions {
   int idle_seconds = 300;  // who delivers may be silent for so long
   bool reverse_names = true;
   bool tests = true;  // false: a catcher only
+  // Whom to become once the ports are taken: "USER" or "USER:GROUP"; empty:
+  // nobody else.
+  std::string user;
 };
 
 class Relayd {
@@ -47,6 +51,7 @@ class Relayd {
   absl::Status Run();
 
  private:
+  absl::Status TakePorts();
   void AskForSettings();
   void Begin(const TesterSettings& settings);
   void OnSignal();
@@ -61,6 +66,8 @@ class Relayd {
   bool complained_ = false;
   absl::Status status_;
   std::unique_ptr<ControlLink> control_;
+  uint64_t open_files_ = 0;
+  std::vector<BoundSocket> ports_;  // until the catcher has them
   std::unique_ptr<Catcher> catcher_;
   std::unique_ptr<Tester> tester_;
 };

@@ -27,6 +27,9 @@ DEFINE_string(source, "",
 DEFINE_string(name, "",
               "this host's name, for EHLO and the greeting; empty: the "
               "system's");
+DEFINE_string(user, "",
+              "whom to become once the ports are taken, \"USER\" or "
+              "\"USER:GROUP\"; empty: nobody else");
 DEFINE_int32(max_sessions, 1000, "test sessions at a time");
 DEFINE_int32(
     command_seconds, 300,
@@ -72,6 +75,7 @@ bool ReadFlags(RelaydOptions* options) {
   options->host_name = FLAGS_name.empty() ? SystemName() : FLAGS_name;
   options->reverse_names = FLAGS_reverse_names;
   options->tests = FLAGS_tests;
+  options->user = FLAGS_user;
   options->max_sessions = FLAGS_max_sessions;
   if (FLAGS_max_sessions < 1 || FLAGS_max_sessions > kMostSessions) {
     fprintf(stderr, "--max_sessions: %d is not from 1 to %d\n",
