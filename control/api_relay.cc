@@ -68,7 +68,7 @@ ApiResponse ApiRoutes::PostRelayReports(ApiRequest& request,
   json["target"] = target;
   json["outcome"] = ReportOutcomeName(result->outcome);
   json["case"] =
-      ToJson(cases.settings().policy, result->relay, DetailFor(request.role));
+      ToJson(cases.settings()->policy, result->relay, DetailFor(request.role));
   return JsonResponse(json);
 }
 
@@ -85,7 +85,7 @@ ApiResponse ApiRoutes::PostRelayRechecks(ApiRequest& request,
                        request.peer));
   Json json;
   json["case"] =
-      ToJson(cases.settings().policy, *relay, DetailFor(request.role));
+      ToJson(cases.settings()->policy, *relay, DetailFor(request.role));
   return JsonResponse(json);
 }
 
@@ -119,7 +119,7 @@ ApiResponse ApiRoutes::PostRelayOptOuts(ApiRequest& request,
     if (!relay.ok()) return ErrorResponse(relay.status());
     if (relay->has_value()) {
       json["listing_ends"] =
-          TimeToJson(HardExpiry(cases.settings().policy, **relay));
+          TimeToJson(HardExpiry(cases.settings()->policy, **relay));
     }
   }
   return JsonResponse(json);
@@ -229,7 +229,8 @@ ApiResponse ApiRoutes::GetRelayCases(ApiRequest& request, const std::string&) {
   RelayCases& cases = publisher_.relay_cases();
   const absl::StatusOr<CasePage> page = cases.List(*query);
   if (!page.ok()) return ErrorResponse(page.status());
-  const RelayPolicy policy = cases.settings().policy;
+  const std::shared_ptr<const RelaySettings> settings = cases.settings();
+  const RelayPolicy& policy = settings->policy;
   Json json;
   json["cases"] = Json::array();
   for (const RelayCase& relay : page->cases) {
@@ -258,7 +259,7 @@ ApiResponse ApiRoutes::GetRelayCase(ApiRequest& request,
                      ": nobody has reported it"));
   }
   return JsonResponse(
-      ToJson(cases.settings().policy, **relay, DetailFor(request.role)));
+      ToJson(cases.settings()->policy, **relay, DetailFor(request.role)));
 }
 
 ApiResponse ApiRoutes::GetRelayEvidence(ApiRequest& request,

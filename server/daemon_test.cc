@@ -127,16 +127,16 @@ TEST_F(DaemonTest, TellsItsRelayCasesTheirSettingsAtTheStartAndAtAReload) {
       "[relay]\nlist = \"relays\"\ndomain = \"relay.example.org\"\n";
   WriteConfig(relay);
   ASSERT_EQ(absl::OkStatus(), Start());
-  EXPECT_EQ("relays", daemon_->publisher()->relay_cases().settings().list);
+  EXPECT_EQ("relays", daemon_->publisher()->relay_cases().settings()->list);
   WriteConfig(relay + "port = 2525\n");
   ASSERT_EQ(absl::OkStatus(), daemon_->Reload());
-  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings().port);
+  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings()->port);
   WriteConfig(relay + "port = 0\n");
   EXPECT_NE(absl::OkStatus(), daemon_->Reload());
-  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings().port);
+  EXPECT_EQ(2525, daemon_->publisher()->relay_cases().settings()->port);
   WriteConfig("");
   ASSERT_EQ(absl::OkStatus(), daemon_->Reload());
-  EXPECT_EQ("", daemon_->publisher()->relay_cases().settings().list);
+  EXPECT_EQ("", daemon_->publisher()->relay_cases().settings()->list);
 }
 
 TEST_F(DaemonTest, ReloadsZonesAndLists) {

@@ -8,6 +8,7 @@
 #define RBLD_STORE_RELAY_CASES_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -133,7 +134,8 @@ class RelayCases {
   virtual ~RelayCases() = default;
 
   virtual absl::Status Configure(RelaySettings settings) = 0;
-  virtual RelaySettings settings() const = 0;
+  // Never null; they stay as they are.
+  virtual std::shared_ptr<const RelaySettings> settings() const = 0;
 
   // FailedPrecondition: never tested, with the rule; opted out; relay tests
   // are not configured. ResourceExhausted: the reporter's limit.

@@ -29,7 +29,7 @@ class RelayCasesImpl : public RelayCases {
       Database* database, const Clock* clock, Runner runner);
 
   absl::Status Configure(RelaySettings settings) override;
-  RelaySettings settings() const override;
+  std::shared_ptr<const RelaySettings> settings() const override;
   absl::StatusOr<ReportResult> Report(const RelayReport& report) override;
   absl::StatusOr<RelayCase> Recheck(const IpPrefix& address) override;
   absl::Status AddOptOut(RelayOptOut opt_out) override;
@@ -109,7 +109,8 @@ class RelayCasesImpl : public RelayCases {
   std::string token_key_;  // never changes once it is open
 
   mutable Mutex mutex_;
-  RelaySettings settings_ RBLD_GUARDED_BY(mutex_);
+  std::shared_ptr<const RelaySettings> settings_ RBLD_GUARDED_BY(mutex_) =
+      std::make_shared<const RelaySettings>();
   std::vector<RelayOptOut> opt_outs_ RBLD_GUARDED_BY(mutex_);
 
   // ---- the publisher's thread ----
