@@ -16,9 +16,13 @@ namespace rbld {
 namespace {
 
 constexpr uint64_t kTickMilliseconds = 250;
-// One request's worth.
+// One request's worth. Each is a synced batch of rbld's, whatever its size, so
+// that between two ticks none is asked for less than a part of all sessions.
 constexpr int kMaxLease = 500;
+constexpr int kLeaseParts = 8;
 constexpr size_t kMaxResultsPerRequest = 200;
+// Twice as many in JSON if each character is escaped; rbld takes 16 MiB.
+constexpr size_t kMaxTranscriptBytesPerRequest = size_t{4} << 20;
 // While rbld takes no results, no more sessions are made.
 constexpr size_t kMaxUntoldResults = 5000;
 // When there was nothing to lease, or rbld is away.
@@ -253,13 +257,13 @@ void Tester::OnTick() {
   ended_.clear();
   SendResults();
   AskForProofs();
-  LeaseMore();
+  LeaseMore(1);
 }
 
-void Tester::LeaseMore() {
+void Tester::LeaseMore(int at_least) {
   const int room = options_.max_sessions - static_cast<int>(sessions_.size());
   const int64_t now_ms = static_cast<int64_t>(uv_now(loop_));
-  if (leasing_ || room <= 0 || drained_ != nullptr ||
+  if (leasing_ || room < at_least || drained_ != nullptr ||
       results_.size() >= kMaxUntoldResults || now_ms < lease_after_ms_) {
     return;
   }
@@ -269,9 +273,9 @@ void Tester::LeaseMore() {
       limit, [this, alive = alive_,
               limit](absl::StatusOr<std::vector<LeasedSession>> leased) {
         if (!*alive) return;
-        leasing_ = false;
         const int64_t now_ms = static_cast<int64_t>(uv_now(loop_));
         if (!leased.ok()) {
+          leasing_ = false;
           lease_after_ms_ = now_ms + kRetryMilliseconds;
           if (!std::exchange(complained_, true)) {
             LogError(
@@ -285,9 +289,15 @@ void Tester::LeaseMore() {
                               ? now_ms + kIdleLeaseMilliseconds
                               : 0;
         for (LeasedSession& session : *leased) Begin(std::move(session));
+        // Only now: one that ends at once must not lease for those after it.
+        leasing_ = false;
         EndIfDrained();
-        LeaseMore();
+        LeaseMore(GoodLease());
       });
+}
+
+int Tester::GoodLease() const {
+  return std::clamp(options_.max_sessions / kLeaseParts, 1, kMaxLease);
 }
 
 void Tester::Begin(LeasedSession leased) {
@@ -309,12 +319,18 @@ void Tester::OnFinished(Session* session, FinishedSession result) {
     sessions_.erase(at);
   }
   if (results_.size() >= kMaxResultsPerRequest) SendResults();
+  LeaseMore(GoodLease());
 }
 
 void Tester::SendResults() {
   if (sending_ || results_.empty()) return;
   sending_ = true;
-  const size_t count = std::min(results_.size(), kMaxResultsPerRequest);
+  const size_t most = std::min(results_.size(), kMaxResultsPerRequest);
+  size_t count = 1;
+  for (size_t bytes = results_[0].transcript.size(); count < most; ++count) {
+    bytes += results_[count].transcript.size();
+    if (bytes > kMaxTranscriptBytesPerRequest) break;
+  }
   std::vector<FinishedSession> batch(results_.begin(),
                                      results_.begin() + count);
   control_->Finish(
@@ -333,6 +349,9 @@ void Tester::SendResults() {
         if (!is_away)
           results_.erase(results_.begin(), results_.begin() + count);
         EndIfDrained();
+        if (applied.ok() && results_.size() >= kMaxResultsPerRequest) {
+          SendResults();
+        }
       });
 }
 

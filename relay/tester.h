@@ -47,7 +47,9 @@ class Tester {
   friend class Session;
 
   void OnTick();
-  void LeaseMore();
+  // Unless there is room for fewer than `at_least`.
+  void LeaseMore(int at_least);
+  int GoodLease() const;
   void Begin(LeasedSession leased);
   // A session is over; it may be destroyed from then on.
   void OnFinished(Session* session, FinishedSession result);
