@@ -28,11 +28,16 @@ def check_machine():
         raise SystemExit("dnsperf is missing; scripts/packages.txt lists it")
 
 
+def run(argv, **kwargs):
+    """Runs a program of ours, which must succeed."""
+    subprocess.run([daemon.runfile(argv[0])] + [str(a) for a in argv[1:]],
+                   check=True, **kwargs)
+
+
 def gen(*args, out):
     """Runs the generator into the file `out`."""
     with open(out, "wb") as target:
-        subprocess.run([daemon.runfile("tests/bench/gen")]
-                       + [str(a) for a in args], stdout=target, check=True)
+        run(["tests/bench/gen", *args], stdout=target)
     return out
 
 

@@ -1,10 +1,12 @@
 """The benchmarks' own tools: figures from wrong tools would mislead."""
 
+import smtplib
 import subprocess
 import unittest
 
 from tests.bench import bench
 from tests.bench import markdown
+from tests.bench import sink
 from tests.harness import daemon
 from tests.harness import dns_client
 from tests.harness import process_stats
@@ -81,6 +83,48 @@ class EchoTest(unittest.TestCase):
                 spent = process_stats.task_seconds(program.pid) - before
                 self.assertGreater(spent, 0.001)
                 self.assertLess(spent, 5)
+
+
+class SinkTest(unittest.TestCase):
+
+    def _start(self, **kwargs):
+        scratch = self.enterContext(daemon.Scratch())
+        self.port = daemon.free_port()
+        server = sink.Sink(scratch, self.port, **kwargs)
+        self.enterContext(server.program)
+        return server
+
+    def _session(self, forms):
+        client = smtplib.SMTP("127.0.0.1", self.port, "tester.test")
+        client.ehlo()
+        codes = set()
+        for _ in range(forms):
+            self.assertEqual(client.mail("s@t.test")[0], 250)
+            codes.add(client.rcpt("t@t.test")[0])
+            self.assertEqual(client.rset()[0], 250)
+        self.assertEqual(client.quit()[0], 221)
+        return codes
+
+    def test_refuses_every_recipient_and_counts_whole_sessions(self):
+        server = self._start()
+        before = server.counts()
+        self.assertEqual(self._session(forms=8), {550})
+        self.assertEqual(self._session(forms=7), {550})
+        counts = server.counts()
+        self.assertEqual(counts["accepted"] - before["accepted"], 2)
+        self.assertEqual(counts["refused"], 15)
+        self.assertEqual(counts["whole"], 1)
+        self.assertEqual(counts["open"], 0)
+
+    def test_a_slow_one_keeps_sessions_open_and_greets_at_once(self):
+        server = self._start(delay_milliseconds=100)
+        clients = [smtplib.SMTP("127.0.0.1", self.port) for _ in range(20)]
+        self.assertEqual(server.counts()["open"], 20)
+        for client in clients:
+            client.quit()
+        daemon.wait_until("the end", lambda: server.counts()["open"] == 0)
+        self.assertEqual(server.counts()["most_open"], 20)
+        self.assertEqual(server.counts()["whole"], 0)
 
 
 class FiguresTest(unittest.TestCase):

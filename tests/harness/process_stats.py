@@ -43,17 +43,26 @@ def cpu_seconds(pid):
     return user, system
 
 
-def task_seconds(pid):
-    """CPU time of all threads, in nanosecond steps (user and system)."""
+def _schedstat_seconds(pid, field):
     total = 0
     for one in descendants(pid):
         try:
             for thread in os.listdir("/proc/%d/task" % one):
                 with open("/proc/%d/task/%s/schedstat" % (one, thread)) as text:
-                    total += int(text.read().split()[0])
+                    total += int(text.read().split()[field])
         except OSError:
             continue
     return total / 1e9
+
+
+def task_seconds(pid):
+    """CPU time of all threads, in nanosecond steps (user and system)."""
+    return _schedstat_seconds(pid, 0)
+
+
+def wait_seconds(pid):
+    """How long threads that could have run had to wait for a CPU, summed."""
+    return _schedstat_seconds(pid, 1)
 
 
 def memory_bytes(pid):
