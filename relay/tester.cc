@@ -233,7 +233,9 @@ Tester::~Tester() {
   });
 }
 
-void Tester::Start() {
+void Tester::Start() { StartTicking(); }
+
+void Tester::StartTicking() {
   uv_timer_start(
       tick_,
       [](uv_timer_t* tick) { static_cast<Tester*>(tick->data)->OnTick(); }, 0,
@@ -254,7 +256,6 @@ void Tester::EndIfDrained() {
 }
 
 void Tester::OnTick() {
-  ended_.clear();
   SendResults();
   AskForProofs();
   LeaseMore(1);
@@ -318,11 +319,13 @@ void Tester::OnFinished(Session* session, FinishedSession result) {
     ended_.push_back(std::move(at->second));
     sessions_.erase(at);
   }
-  if (results_.size() >= kMaxResultsPerRequest) SendResults();
+  // Not before its connection is closed: its neighbour may be next.
+  if (results_.size() >= kMaxResultsPerRequest && !sending_) StartTicking();
   LeaseMore(GoodLease());
 }
 
 void Tester::SendResults() {
+  ended_.clear();
   if (sending_ || results_.empty()) return;
   sending_ = true;
   const size_t most = std::min(results_.size(), kMaxResultsPerRequest);

@@ -46,6 +46,8 @@ class Tester {
   class Session;
   friend class Session;
 
+  // The first one at once.
+  void StartTicking();
   void OnTick();
   // Unless there is room for fewer than `at_least`.
   void LeaseMore(int at_least);
@@ -53,6 +55,7 @@ class Tester {
   void Begin(LeasedSession leased);
   // A session is over; it may be destroyed from then on.
   void OnFinished(Session* session, FinishedSession result);
+  // Not while a session is on the stack: closes those that have ended.
   void SendResults();
   void AskForProofs();
   void EndIfDrained();
