@@ -186,18 +186,25 @@ class Lab:
             self.rbld.binary = daemon.test_rbld_path()
             self.rbld.extra_flags = ["--clock_file", clock.path]
         self._flags = list(relayd_flags)
-        if catches:
-            self._flags += ["--listen", "%s:%d" % (TESTER, PORT)]
+        self._catches = catches
+        self._relayds = 0
         self.relayd = None
 
     def start_relayd(self):
-        self.relayd = daemon.Program(
+        self.relayd = self.new_relayd(listens=self._catches)
+
+    def new_relayd(self, listens=True):
+        """Starts one, and returns it as soon as it works."""
+        self._relayds += 1
+        program = daemon.Program(
             [relayd_path(), "--control", self.relayd_socket,
-             "--source", TESTER,
-             "--name", "tester." + DOMAIN, "--noreverse_names"] + self._flags,
-            self.scratch.join("relayd.log"))
-        daemon.wait_until("rbl-relayd", lambda: "makes up to" in
-                          self.relayd.log(), self.relayd)
+             "--listen", "%s:%d" % (TESTER, PORT) if listens else "",
+             "--source", TESTER, "--name", "tester." + DOMAIN,
+             "--noreverse_names"] + self._flags,
+            self.scratch.join("relayd%d.log" % self._relayds))
+        daemon.wait_until("rbl-relayd", lambda: "makes up to" in program.log(),
+                          program)
+        return program
 
     def __enter__(self):
         self.rbld.start()
