@@ -328,7 +328,8 @@ void Tester::SendResults() {
   ended_.clear();
   if (sending_ || results_.empty()) return;
   sending_ = true;
-  const size_t most = std::min(results_.size(), kMaxResultsPerRequest);
+  const size_t most =
+      one_by_one_ > 0 ? 1 : std::min(results_.size(), kMaxResultsPerRequest);
   size_t count = 1;
   for (size_t bytes = results_[0].transcript.size(); count < most; ++count) {
     bytes += results_[count].transcript.size();
@@ -341,18 +342,22 @@ void Tester::SendResults() {
       [this, alive = alive_, count](absl::StatusOr<std::vector<bool>> applied) {
         if (!*alive) return;
         sending_ = false;
-        const bool is_away =
-            !applied.ok() &&
-            applied.status().code() != absl::StatusCode::kInvalidArgument;
+        const bool is_refused = absl::IsInvalidArgument(applied.status());
         if (!applied.ok()) {
           LogError(absl::StrCat("rbld takes no results: ",
                                 applied.status().message()));
         }
-        // Kept until rbld has them; to tell them twice does no harm.
-        if (!is_away)
+        if (is_refused && count > 1) {
+          // One that rbld cannot read must not take the others with it.
+          one_by_one_ = count;
+        } else if (applied.ok() || is_refused) {
+          // Kept until rbld has them; to tell them twice does no harm.
           results_.erase(results_.begin(), results_.begin() + count);
+          if (one_by_one_ > 0) --one_by_one_;
+        }
         EndIfDrained();
-        if (applied.ok() && results_.size() >= kMaxResultsPerRequest) {
+        const size_t enough = one_by_one_ > 0 ? 1 : kMaxResultsPerRequest;
+        if ((applied.ok() || is_refused) && results_.size() >= enough) {
           SendResults();
         }
       });

@@ -70,6 +70,7 @@ class Tester {
   std::vector<FinishedSession> results_;
   bool leasing_ = false;
   bool sending_ = false;
+  size_t one_by_one_ = 0;  // so many results are told each for itself
   bool asking_ = false;
   bool complained_ = false;
   int64_t lease_after_ms_ = 0;
