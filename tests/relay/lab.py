@@ -42,7 +42,7 @@ allow_special_purpose = true
 list = "relays"
 output_list = "outputs"
 domain = "%(domain)s"
-lab_networks = ["%(network)s"]
+lab_networks = %(networks)s
 never = ["%(tester)s"]
 %(schedule)s
 """
@@ -167,19 +167,26 @@ class Lab:
 
     `schedule` has keys of [relay] that differ from SCHEDULE, or, with
     `defaults`, from rbld's own. With `clock`, a FakeClock, rbld goes by it;
-    rbl-relayd never does: it only measures how long things take. Without
-    `catches` it only tests.
+    rbl-relayd never does: it only measures how long things take. With another
+    `address` than TESTER, rbl-relayd is on a host of its own. Without `catches`
+    it only tests, without `tests` it only receives; `open_files` is its limit.
     """
 
     def __init__(self, scratch, schedule=None, relayd_flags=(), clock=None,
-                 defaults=False, catches=True):
+                 defaults=False, catches=True, tests=True, open_files=None,
+                 address=TESTER, domain=DOMAIN, networks=(NETWORK,)):
         self.scratch = scratch
+        self.address = address
+        self.domain = domain
+        self._tests = tests
+        self._open_files = open_files
         self.relayd_socket = scratch.join("relayd.sock")
         keys = dict({} if defaults else SCHEDULE, **(schedule or {}))
         self.rbld = daemon.Rbld(
             scratch, control_keys='relayd_socket = "%s"' % self.relayd_socket,
             more=_CONFIG % {
-                "domain": DOMAIN, "network": NETWORK, "tester": TESTER,
+                "domain": domain, "networks": _toml(list(networks)),
+                "tester": address,
                 "schedule": "\n".join("%s = %s" % (key, _toml(value))
                                       for key, value in keys.items())})
         if clock is not None:
@@ -196,13 +203,21 @@ class Lab:
     def new_relayd(self, listens=True):
         """Starts one, and returns it as soon as it works."""
         self._relayds += 1
+        argv = [relayd_path(), "--control", self.relayd_socket,
+                "--listen", "%s:%d" % (self.address, PORT) if listens else "",
+                "--source", self.address, "--name", "tester." + self.domain,
+                "--noreverse_names"] + self._flags
+        if not self._tests:
+            argv.append("--notests")
+        if self._open_files:
+            argv = ["prlimit", "--nofile=%d:%d" % (self._open_files,
+                                                   self._open_files)] + argv
+        if self.address != TESTER:
+            argv = host(self.address).command(argv)
         program = daemon.Program(
-            [relayd_path(), "--control", self.relayd_socket,
-             "--listen", "%s:%d" % (TESTER, PORT) if listens else "",
-             "--source", TESTER, "--name", "tester." + DOMAIN,
-             "--noreverse_names"] + self._flags,
-            self.scratch.join("relayd%d.log" % self._relayds))
-        daemon.wait_until("rbl-relayd", lambda: "makes up to" in program.log(),
+            argv, self.scratch.join("relayd%d.log" % self._relayds))
+        ready = "makes up to" if self._tests else "receives mail"
+        daemon.wait_until("rbl-relayd", lambda: ready in program.log(),
                           program)
         return program
 
