@@ -319,7 +319,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--sessions", type=int, default=LIMIT_OPEN)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--cases", type=int, default=65_000,
                         help="that are due in the second part; at most 65536")
     parser.add_argument("--at_once", type=int, default=1000,
