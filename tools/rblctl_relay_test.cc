@@ -376,6 +376,14 @@ TEST(RelayWords, TellWhatHappensNext) {
       "no test has ended yet\n"
       "running: session 2 of test 7 (report); 2 forms to ask, 1 accepted\n"
       "listed if a test message comes back\n");
+  // Proven, while the session that proved it is still being ended.
+  EXPECT_TRUE(
+      Has(Words(R"({"state":"running","listed":true,"verdict":"open",
+                "lease":{"test":7,"session":2},"test":null,
+                "next_session":"2026-11-25T10:00:00Z",
+                "next_reason":"re-test"})"),
+          "running: session 2 of test 7, which has its verdict; the next test "
+          "after 2026-11-25 10:00:00 (re-test)\n"));
   EXPECT_EQ(
       Words(R"({"state":"idle","listed":false,"verdict":"inconclusive",
                 "last_tested":"2026-11-24T10:00:00Z","proven_form":"bang",

@@ -180,8 +180,15 @@ std::string RelayStateWords(const Json& relay) {
   } else if (state == "running") {
     const Json lease = ObjectOf(relay, "lease");
     absl::StrAppend(&words, ": session ", NumberOf(lease, "session"),
-                    " of test ", NumberOf(lease, "test"), " (", ReasonOf(relay),
-                    ")");
+                    " of test ", NumberOf(lease, "test"));
+    // A test that is proven is over before its session is.
+    if (!test.empty()) {
+      absl::StrAppend(&words, " (", ReasonOf(relay), ")");
+    } else if (IsTime(relay, "next_session")) {
+      absl::StrAppend(&words, ", which has its verdict; the next test after ",
+                      TimeOf(relay, "next_session"), " (", ReasonOf(relay),
+                      ")");
+    }
   } else if (state == "waiting") {
     absl::StrAppend(&words, ": messages may still come back until ",
                     TimeOf(test, "deadline"));
