@@ -116,7 +116,7 @@ TARGETS = (
     Target(
         "catcher_session", "//relay:catcher_session_fuzzer",
         "relay/corpus/catcher",
-        (Parser("relay/catcher_session.cc", "OnIdle|OnTimeUp"),),
+        _parsers("relay/catcher_session.cc"),
         Plant("relay/catcher_session.cc",
               "  if (AnnouncedBytes(arguments) > kMaxCaughtBytes) {\n",
               "AnnouncedBytes(arguments) == 7")),

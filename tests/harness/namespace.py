@@ -48,16 +48,16 @@ class Switch:
     `address` is ours on it, `prefix_length` the whole network's.
     """
 
-    _NAME = "switch0"
+    NAME = "switch0"
 
     def __init__(self, address, prefix_length):
         self.prefix_length = prefix_length
         self._hosts = 0
         _must([["ip", "link", "set", "lo", "up"],
-               ["ip", "link", "add", self._NAME, "type", "bridge"],
+               ["ip", "link", "add", self.NAME, "type", "bridge"],
                ["ip", "address", "add", "%s/%d" % (address, prefix_length),
-                "dev", self._NAME],
-               ["ip", "link", "set", self._NAME, "up"]])
+                "dev", self.NAME],
+               ["ip", "link", "set", self.NAME, "up"]])
 
     def plug_in(self, holder):
         """A cable from the switch to "eth0" of the process's network."""
@@ -65,7 +65,13 @@ class Switch:
         cable = "cable%d" % self._hosts
         _must([["ip", "link", "add", cable, "type", "veth", "peer", "name",
                 "eth0", "netns", str(holder)],
-               ["ip", "link", "set", cable, "master", self._NAME, "up"]])
+               ["ip", "link", "set", cable, "master", self.NAME, "up"]])
+
+
+def add_address(address, prefix_length):
+    """One more address of our own on the switch."""
+    _must([["ip", "address", "add", "%s/%d" % (address, prefix_length), "dev",
+            Switch.NAME]])
 
 
 class Host:
