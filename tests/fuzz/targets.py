@@ -125,13 +125,13 @@ TARGETS = (
         _parsers("mail/received.cc"),
         Plant("mail/received.cc",
               "    const size_t at = word.rfind(\"@[\");\n",
-              "words.size() > 4 && word.size() == 3")),
+              "words.size() == 7 && word.size() == 7")),
     Target(
         "reported_mail", "//mail:reported_mail_fuzzer",
         "mail/corpus/reported_mail", _parsers("mail/reported_mail.cc"),
         Plant("mail/reported_mail.cc",
               "      mail->source = *address;\n",
-              "address->bytes[0] == 255")),
+              "address->bytes[0] == 77")),
 )
 
 
