@@ -15,6 +15,8 @@
 namespace rbld {
 namespace {
 
+constexpr int kCasesPerRead = 1000;
+
 Detail DetailFor(Role role) {
   return role == Role::kPublic ? Detail::kPublic : Detail::kFull;
 }
@@ -110,18 +112,26 @@ ApiResponse ApiRoutes::PostRelayOptOuts(ApiRequest& request,
   Json json;
   json["verb"] = wanted->add ? "add" : "remove";
   json["prefix"] = wanted->prefix.ToString();
-  // Nothing tests the address any more, so its listing cannot be taken off by
-  // a test: it ends by itself.
-  json["listing_ends"] = nullptr;
-  if (wanted->prefix.IsSingleAddress()) {
-    const absl::StatusOr<std::optional<RelayCase>> relay =
-        cases.Find(wanted->prefix);
-    if (!relay.ok()) return ErrorResponse(relay.status());
-    if (relay->has_value()) {
-      json["listing_ends"] =
-          TimeToJson(HardExpiry(cases.settings()->policy, **relay));
+  // Nothing tests them any more, so no test can take off what is listed: that
+  // ends by itself.
+  uint64_t listed = 0;
+  int64_t last_end = 0;
+  const std::shared_ptr<const RelaySettings> settings = cases.settings();
+  CaseQuery query;
+  query.within = wanted->prefix;
+  query.listed = true;
+  query.limit = kCasesPerRead;
+  do {
+    const absl::StatusOr<CasePage> page = cases.List(query);
+    if (!page.ok()) return ErrorResponse(page.status());
+    for (const RelayCase& relay : page->cases) {
+      ++listed;
+      last_end = std::max(last_end, HardExpiry(settings->policy, relay));
     }
-  }
+    query.cursor = page->next_cursor;
+  } while (!query.cursor.empty());
+  json["listed"] = listed;
+  json["listing_ends"] = TimeToJson(last_end);
   return JsonResponse(json);
 }
 

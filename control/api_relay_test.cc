@@ -230,12 +230,22 @@ TEST_F(ApiRelayTest, OptOutsEndTestsAndTellWhenAListingEnds) {
            R"({"verb":"add","prefix":"192.0.2.1","note":"asked by mail"})");
   ASSERT_EQ(added.status, 200) << added.body;
   EXPECT_EQ(Body(added)["listing_ends"], "2027-04-15T08:00:00Z");
+  EXPECT_EQ(Body(added)["listed"], 1);
   EXPECT_EQ(Post("/v1/relay/optouts", R"({"verb":"add","prefix":"192.0.2.1"})")
                 .status,
             409);
   const ApiResponse net =
       Post("/v1/relay/optouts", R"({"verb":"add","prefix":"192.0.2.128/25"})");
   EXPECT_TRUE(Body(net)["listing_ends"].is_null());
+  EXPECT_EQ(Body(net)["listed"], 0);
+  const ApiResponse around =
+      Post("/v1/relay/optouts", R"({"verb":"add","prefix":"192.0.2.0/26"})");
+  EXPECT_EQ(Body(around)["listed"], 1);
+  EXPECT_EQ(Body(around)["listing_ends"], "2027-04-15T08:00:00Z");
+  ASSERT_EQ(
+      Post("/v1/relay/optouts", R"({"verb":"remove","prefix":"192.0.2.0/26"})")
+          .status,
+      200);
   EXPECT_EQ(Report("192.0.2.130").status, 409);
 
   const std::vector<RelayOptOut> all =

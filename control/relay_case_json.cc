@@ -171,9 +171,19 @@ absl::StatusOr<CaseQuery> CaseQueryFrom(
   }
   if (!status.ok()) return status;
   if (query.Take("listed", &listed)) cases.listed = listed;
+  std::string within;
+  const bool is_within = query.Take("within", &within);
   query.Take("cursor", &cursor);
   query.Take("limit", 1, kMaxPage, &cases.limit);
   if (status = query.Finish(); !status.ok()) return status;
+  if (is_within) {
+    const absl::StatusOr<IpPrefix> prefix = ParseIpPrefix(within);
+    if (!prefix.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("within: ", prefix.status().message()));
+    }
+    cases.within = *prefix;
+  }
   // The store's cursors are bytes; the API's are text without meaning.
   if (!absl::WebSafeBase64Unescape(cursor, &cases.cursor)) {
     return absl::InvalidArgumentError(

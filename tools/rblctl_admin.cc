@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "control/time_text.h"
 #include "store/publisher.h"
@@ -334,6 +335,10 @@ int RunStats(const RblctlContext& context) {
   for (const char* key : {"commits", "changes", "expired", "imports"}) {
     totals.Add(
         {absl::StrCat("store ", key), Grouped(NumberOf(result["store"], key))});
+  }
+  for (const auto& [name, count] : result["relay"].items()) {
+    totals.Add({absl::StrCat("relay ", absl::StrReplaceAll(name, {{"_", " "}})),
+                Grouped(NumberOf(result["relay"], name.c_str()))});
   }
   context.out() << totals.Text(context.colours());
   Table zones({"zone", "outcome", ">queries"});

@@ -344,6 +344,7 @@ VerbSpec Probes() {
             "inconclusive.",
             false},
            {"listed", "", "Only what a relay test lists.", false},
+           {"within", "PREFIX", "Only addresses of this network.", false},
            {"limit", "N", "At most so many; 0: all. Default: 100.", false}}};
 }
 

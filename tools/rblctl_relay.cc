@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -203,9 +204,17 @@ int RunOptOut(const RblctlContext& context) {
   context.out() << Printable(TextOf(reply, "prefix"))
                 << (remove ? ": may be tested again\n"
                            : ": is not tested any more\n");
-  if (!remove && reply["listing_ends"].is_string()) {
-    context.out() << "It is listed. The listing ends "
-                  << LocalExpiry(reply["listing_ends"])
+  const uint64_t listed = NumberOf(reply, "listed");
+  if (!remove && listed > 0) {
+    if (listed > 1) {
+      context.out() << Grouped(listed)
+                    << " addresses of it are listed. The last listing ends ";
+    } else if (absl::StrContains(TextOf(reply, "prefix"), "/")) {
+      context.out() << "An address of it is listed. The listing ends ";
+    } else {
+      context.out() << "It is listed. The listing ends ";
+    }
+    context.out() << LocalExpiry(reply["listing_ends"])
                   << "; rblctl remove takes it off now.\n";
   }
   return kExitDone;
@@ -242,6 +251,7 @@ int RunProbes(const RblctlContext& context) {
   request.path = "/v1/relay/cases";
   context.AddQuery("state", "state", &request);
   context.AddQuery("verdict", "verdict", &request);
+  context.AddQuery("within", "within", &request);
   if (command.Has("listed")) request.query.emplace_back("listed", "true");
   const size_t fixed = request.query.size();
   Table table({"target", "state", "verdict", "listed", "form", "last test",

@@ -278,6 +278,12 @@ TEST_F(RblctlRelayTest, OptsPrefixesOutAndIn) {
                   "192.0.2.1: is not tested any more\nIt is listed. "
                   "The listing ends 2027-04-15 08:00:00"))
       << result.out;
+  result = Ctl({"optout", "192.0.2.0/28"});
+  EXPECT_TRUE(Has(result.out, "An address of it is listed. The listing ends"))
+      << result.out;
+  EXPECT_EQ(Ctl({"optout", "192.0.2.0/28", "--remove"}).code, kExitDone);
+  EXPECT_EQ(Ctl({"probes", "--within", "192.0.2.0/24"}).code, kExitDone);
+  EXPECT_EQ(Ctl({"probes", "--within", "192.0.3.0/24"}).code, kExitNothing);
   EXPECT_EQ(Ctl({"optout", "203.0.113.0/24"}).out,
             "203.0.113.0/24: is not tested any more\n");
   EXPECT_EQ(Ctl({"optout", "203.0.113.0/24"}).code, kExitRefused);

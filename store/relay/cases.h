@@ -108,6 +108,7 @@ struct CaseQuery {
   std::optional<CaseState> state;
   std::optional<Verdict> verdict;  // the last one
   std::optional<bool> listed;
+  std::optional<IpPrefix> within;
   std::string cursor;  // from the page before
   int limit = 100;     // 1 to 10,000
 };

@@ -26,11 +26,22 @@ absl::StatusOr<CasePage> RelayCasesImpl::List(const CaseQuery& query) const {
   std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
       rocksdb::ReadOptions(), database_->family(FamilyId::kProbes)));
   const std::string prefix(1, kCasePrefix);
-  for (it->Seek(absl::StrCat(prefix, query.cursor));
-       it->Valid() && View(it->key()).substr(0, 1) == prefix; it->Next()) {
+  std::string from = absl::StrCat(prefix, query.cursor);
+  if (query.within.has_value()) {
+    // Its first address, at any port; the others come after it.
+    IpPrefix first = *query.within;
+    first.length_bits = static_cast<uint8_t>(IpPrefix::WidthBits(first.family));
+    from = std::max(from, CaseKey({first, 0}));
+  }
+  for (it->Seek(from); it->Valid() && View(it->key()).substr(0, 1) == prefix;
+       it->Next()) {
     RelayCase relay;
     if (!ParseCase(View(it->key()), View(it->value()), &relay)) {
       return CorruptRecord("relay case");
+    }
+    if (query.within.has_value() &&
+        !query.within->Contains(relay.target.address)) {
+      break;
     }
     if ((query.state.has_value() && StateOf(relay) != *query.state) ||
         (query.verdict.has_value() && relay.last_verdict != *query.verdict) ||

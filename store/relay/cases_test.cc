@@ -209,6 +209,35 @@ TEST_F(RelayCasesTest, AMultihopRelayIsListedAndItsOutputWhereThatIsWanted) {
   EXPECT_TRUE(IsListed("12.0.0.9", "outputs"));
 }
 
+TEST_F(RelayCasesTest, CasesAreFoundByTheirNetwork) {
+  const std::vector<std::string> all = {"11.0.0.7",   "11.0.1.0",
+                                        "11.0.1.255", "11.0.2.0",
+                                        "2600::1",    "2600:0:0:1::1"};
+  for (const std::string& one : all) ASSERT_TRUE(Report(one).ok()) << one;
+  const auto within = [this](const char* prefix) {
+    CaseQuery query;
+    query.within = *ParseIpPrefix(prefix);
+    query.limit = 1;
+    std::vector<std::string> found;
+    do {
+      const absl::StatusOr<CasePage> page = cases().List(query);
+      EXPECT_TRUE(page.ok()) << page.status();
+      for (const RelayCase& relay : page->cases) {
+        found.push_back(relay.target.address.ToString());
+      }
+      query.cursor = page->next_cursor;
+    } while (!query.cursor.empty());
+    return found;
+  };
+  EXPECT_EQ(within("0.0.0.0/0"),
+            std::vector<std::string>(all.begin(), all.begin() + 4));
+  EXPECT_EQ(within("11.0.1.0/24"),
+            (std::vector<std::string>{"11.0.1.0", "11.0.1.255"}));
+  EXPECT_EQ(within("11.0.1.0"), std::vector<std::string>{"11.0.1.0"});
+  EXPECT_EQ(within("2600::/64"), std::vector<std::string>{"2600::1"});
+  EXPECT_TRUE(within("12.0.0.0/8").empty());
+}
+
 TEST_F(RelayCasesTest, CasesSurviveARestart) {
   ASSERT_TRUE(Report("11.0.0.7").ok());
   const LeasedSession session = Lease().at(0);
