@@ -1,0 +1,34 @@
+#include "tests/bench/histogram.h"
+
+#include <cmath>
+
+namespace rbld {
+
+double Histogram::MeanNs() const {
+  if (count_ == 0) return 0;
+  return static_cast<double>(sum_) / static_cast<double>(count_);
+}
+
+uint64_t Histogram::PercentileNs(double part) const {
+  if (count_ == 0) return 0;
+  const double wanted = std::ceil(part * static_cast<double>(count_));
+  const uint64_t rank =
+      std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 1, count_);
+  uint64_t below = 0;
+  for (size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    below += buckets_[bucket];
+    if (below < rank) continue;
+    // The last bucket has no end.
+    return bucket + 1 == buckets_.size() ? max_
+                                         : std::min(max_, LastOf(bucket));
+  }
+  return max_;
+}
+
+uint64_t Histogram::LastOf(size_t bucket) {
+  if (bucket < 2 * kParts) return bucket;
+  const size_t shift = (bucket >> kPartBits) - 1;
+  return ((bucket - (shift << kPartBits) + 1) << shift) - 1;
+}
+
+}  // namespace rbld
