@@ -1,10 +1,16 @@
 """The benchmarks' own tools: figures from wrong tools would mislead."""
 
+import json
+import signal
 import smtplib
+import socket
 import subprocess
+import threading
+import time
 import unittest
 
 from tests.bench import bench
+from tests.bench import load
 from tests.bench import markdown
 from tests.bench import sink
 from tests.harness import daemon
@@ -85,6 +91,196 @@ class EchoTest(unittest.TestCase):
                 self.assertLess(spent, 5)
 
 
+class Answerer:
+    """A server that answers each message by what `answers` makes of it."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.seen = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while True:
+            message, peer = self._socket.recvfrom(4096)
+            if not message:
+                return
+            self.seen.append((message, peer))
+            for answer in self._answers(message):
+                self._socket.sendto(answer, peer)
+
+    def close(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+def answer(query, rcode=0, answers=0):
+    return (query[:2] + bytes([0x84, rcode]) + query[4:6] +
+            answers.to_bytes(2, "big") + query[8:])
+
+
+class LoadTest(unittest.TestCase):
+    """dnsload counts what happens to its queries; no speed is asserted."""
+
+    def setUp(self):
+        self.scratch = self.enterContext(daemon.Scratch())
+
+    def _queries(self, count):
+        return self.scratch.write("queries", "".join(
+            "n%d.load.test %s\n" % (i, "TXT" if i % 10 == 0 else "A")
+            for i in range(count)))
+
+    def _answerer(self, answers):
+        server = Answerer(answers)
+        self.addCleanup(server.close)
+        return server
+
+    def _run(self, port, queries, **kwargs):
+        kwargs = {"seconds": 1, "cpu": None, "nap_us": 200, **kwargs}
+        return load.run(port, queries, **kwargs)
+
+    def _sums_up(self, run):
+        self.assertEqual(run.sent, run.completed + run.lost)
+        self.assertEqual(run.completed, sum(run.rcodes.values()))
+        self.assertEqual(run.strays, 0)
+        self.assertLessEqual(run.latency["p50"], run.latency["p99"])
+        self.assertLessEqual(run.latency["p99"], run.latency["p99_9"])
+        self.assertLessEqual(run.latency["p99_9"], run.latency["max"])
+
+    def test_asks_the_echo_by_a_schedule_and_as_fast_as_it_answers(self):
+        program, port = bench.start_echo(self.scratch)
+        queries = self._queries(1000)
+        with program:
+            run = self._run(port, queries, rate=2000, pid=program.pid)
+            self._sums_up(run)
+            self.assertEqual(run.sent, 2000)
+            self.assertEqual(set(run.rcodes), {"NOERROR"})
+            self.assertEqual(run.noerror_with_answers, 0)
+            self.assertGreater(run.total_seconds, 0)
+            self.assertGreater(run.client_microseconds, 0)
+            run = self._run(port, queries, outstanding=64, ports=3)
+            self._sums_up(run)
+            self.assertGreater(run.completed, 0)
+            self.assertEqual(set(run.rcodes), {"NOERROR"})
+
+    def test_sends_the_file_in_its_order_from_every_port(self):
+        server = self._answerer(lambda query: [answer(query)])
+        queries = self._queries(70)
+        self._run(server.port, queries, rate=100, ports=4)
+        asked = []
+        for message, _ in server.seen:
+            size = message[12]
+            asked.append((message[13:13 + size].decode(),
+                          message[-4:-2] == b"\0\x10"))
+        self.assertEqual(asked, [("n%d" % (i % 70), i % 70 % 10 == 0)
+                                 for i in range(100)])
+        self.assertEqual(len({peer for _, peer in server.seen}), 4)
+
+    def test_counts_rcodes_and_answers(self):
+        def answers(query):
+            listed = query[-3] == 16  # TXT
+            return [answer(query, 0 if listed else 3, 1 if listed else 0)]
+        server = self._answerer(answers)
+        run = self._run(server.port, self._queries(200), rate=200)
+        self.assertEqual(run.lost, 0)
+        self.assertEqual(run.rcodes, {"NOERROR": 20, "NXDOMAIN": 180})
+        self.assertEqual(run.noerror_with_answers, 20)
+        self.assertAlmostEqual(run.share("NXDOMAIN"), 0.9)
+
+    def test_counts_losses_duplicates_and_strays(self):
+        def answers(query):
+            number = int(query[14:13 + query[12]])
+            right = answer(query)
+            wrong_name = right.replace(b"\4load", b"\4lode")
+            return ([], [right, right], [wrong_name], [query],
+                    [right[:9], right])[number % 5]
+        server = self._answerer(answers)
+        run = self._run(server.port, self._queries(200), rate=200,
+                        timeout_ms=1500)
+        # Of five: none; two; one of another name; one without QR; a short one
+        # before the right one.
+        self.assertEqual(run.sent, 200)
+        self.assertEqual(run.duplicates, 40)
+        self.assertEqual(run.strays, 120)
+        self.assertEqual(run.lost, 120)
+        self.assertEqual(run.completed, 80)
+
+    def test_an_answer_after_the_timeout_is_late_and_lost(self):
+        first = []
+
+        def answers(query):
+            if not first:
+                first.append(answer(query))
+                time.sleep(0.8)
+                return first
+            return [answer(query)]
+        server = self._answerer(answers)
+        run = self._run(server.port, self._queries(10), rate=1, seconds=2,
+                        timeout_ms=600)
+        self._sums_up(run)
+        self.assertEqual((run.sent, run.late), (2, 1))
+        self.assertGreaterEqual(run.lost, 1)
+
+    def test_a_pause_of_the_server_is_in_every_latency_of_it(self):
+        slept = []
+
+        def answers(query):
+            if not slept:
+                slept.append(True)
+                time.sleep(0.5)
+            return [answer(query)]
+        server = self._answerer(answers)
+        run = self._run(server.port, self._queries(200), rate=200)
+        # Half of all came due while it slept, and waited 250 ms on average.
+        self._sums_up(run)
+        self.assertGreater(run.latency["mean"], 100_000)
+        self.assertGreater(run.latency["max"], 490_000)
+
+    def test_a_signal_ends_it_with_a_report(self):
+        server = self._answerer(lambda query: [answer(query)])
+        program = subprocess.Popen(
+            [daemon.runfile("tests/bench/dnsload"), "--port=%d" % server.port,
+             "--queries=" + self._queries(10), "--rate=100", "--seconds=600",
+             "--nap_us=1000"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(program.kill)
+        daemon.wait_until("a query", lambda: server.seen)
+        program.send_signal(signal.SIGINT)
+        out, _ = program.communicate(timeout=60)
+        self.assertEqual(program.returncode, 0)
+        said = json.loads(out)
+        self.assertTrue(said["interrupted"])
+        self.assertGreater(said["answered"], 0)
+        self.assertLess(said["seconds"], 600)
+
+    def test_says_what_is_wrong(self):
+        good = self._queries(10)
+        bad = self.scratch.write("bad", "a.test A\nb.test\n")
+        nobody = daemon.free_port()
+        for argv, code, text in (
+                (["--port=53"], 2, "--queries: which file?"),
+                (["--queries=" + good], 2, "--port: 0 is not from 1"),
+                (["--port=53", "--queries=" + good, "--batch=0"], 2,
+                 "--batch: 0 is not from 1 to 256"),
+                (["--port=53", "--queries=" + good, "--server=x"], 2,
+                 "'x' is not an address"),
+                (["--port=53", "--queries=" + bad], 1, "bad: line 2:"),
+                (["--port=53", "--queries=/nowhere"], 1, "/nowhere: No such"),
+                (["--port=%d" % nobody, "--queries=" + good, "--seconds=1",
+                  "--timeout_ms=100", "--nap_us=1000"], 1, "nobody listens")):
+            done = subprocess.run(
+                [daemon.runfile("tests/bench/dnsload")] + argv,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                encoding="utf-8")
+            self.assertEqual(done.returncode, code, argv)
+            self.assertIn(text, done.stderr)
+
+
 class SinkTest(unittest.TestCase):
 
     def _start(self, **kwargs):
@@ -145,20 +341,24 @@ Statistics:
 """
 
     def test_reads_what_dnsperf_prints(self):
-        run = bench.DnsperfRun(self.TEXT, 0.01, 0.03, 0.004)
+        server = bench.ServerTime()
+        server.take(0.01, 0.03, 0.004)
+        run = bench.DnsperfRun(self.TEXT, server)
         self.assertEqual(run.rcodes, {"NOERROR": 300, "NXDOMAIN": 700})
         self.assertAlmostEqual(run.total_microseconds, 4.0)
         self.assertAlmostEqual(run.user_microseconds, 1.0)
         bench.check_answers("x", run)
 
     def test_wrong_shares_and_loss_are_errors(self):
+        none = bench.ServerTime()
         wrong = self.TEXT.replace("NOERROR 300 (30.00%)", "NOERROR 500 (50.00%)")
         with self.assertRaises(RuntimeError):
-            bench.check_answers("x", bench.DnsperfRun(wrong, 1, 1, 1))
+            bench.check_answers("x", bench.DnsperfRun(wrong, none))
         lossy = self.TEXT.replace("Queries lost:         0",
                                   "Queries lost:         1")
         with self.assertRaises(RuntimeError):
-            bench.check_answers("x", bench.DnsperfRun(lossy, 1, 1, 1))
+            bench.check_answers("x", bench.DnsperfRun(lossy, none))
+        bench.check_answers("x", bench.DnsperfRun(lossy, none), max_loss=0.01)
 
     def test_percentile_is_the_smallest_that_covers_the_part(self):
         self.assertEqual(bench.percentile(range(1000), 0.99), 990)
