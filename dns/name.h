@@ -21,8 +21,10 @@ inline constexpr int kMaxLabelBytes = 63;      // RFC 1035 §2.3.4
 // 127 labels of one byte and the root make 255 bytes.
 inline constexpr int kMaxLabels = 127;
 
-// A buffer for LowerCaseName: a name and the slack of its last 8-byte word.
+// A buffer for LowerCaseName, with some slack, which it may write to behind a
+// short name, and which others may read behind any.
 inline constexpr int kNameBufferBytes = 264;
+inline constexpr int kNameSlackBytes = kNameBufferBytes - kMaxWireNameBytes;
 
 // The size, with the root's byte, of the uncompressed name at the front of
 // `bytes`; 0 when there is none: cut short, over 255 bytes, or a label type
@@ -41,24 +43,35 @@ int SkipName(const uint8_t* message, size_t size, size_t offset);
 int ExpandName(const uint8_t* message, size_t size, size_t offset,
                std::string* name);
 
+// 16 bytes that are computed with at once.
+using Bytes16 = signed char __attribute__((vector_size(16)));
+
+// Lowers the ASCII letters among 16 bytes (RFC 4343 §3). `from` and `to` may be
+// the same.
+inline void LowerCase16(const uint8_t* from, uint8_t* to) {
+  Bytes16 bytes;
+  memcpy(&bytes, from, sizeof(bytes));
+  // Bytes above 127 are negative here, and so no letters.
+  const Bytes16 is_upper =
+      static_cast<Bytes16>(bytes >= 'A') & static_cast<Bytes16>(bytes <= 'Z');
+  bytes |= is_upper & 0x20;
+  memcpy(to, &bytes, sizeof(bytes));
+}
+
 // Copies the name of `name_bytes` bytes to `out` (kNameBufferBytes of it) with
 // ASCII letters lowered (RFC 4343 §3). Length bytes are below 'A' and so pass
 // unchanged.
 inline void LowerCaseName(const uint8_t* name, int name_bytes, uint8_t* out) {
-  memcpy(out, name, static_cast<size_t>(name_bytes));
-  for (int i = 0; i < name_bytes; i += 8) {
-    uint64_t word;
-    memcpy(&word, out + i, 8);
-    constexpr uint64_t kOnes = 0x0101010101010101;
-    // Per byte, with bit 7 masked away so that no carry leaves a byte: bit 7
-    // of the sums says "at least 'A'" and "above 'Z'".
-    const uint64_t seven_bits = word & (kOnes * 0x7f);
-    const uint64_t from_a = seven_bits + kOnes * (0x80 - 'A');
-    const uint64_t above_z = seven_bits + kOnes * (0x7f - 'Z');
-    const uint64_t upper = (from_a ^ above_z) & ~word & (kOnes * 0x80);
-    word |= upper >> 2;
-    memcpy(out + i, &word, 8);
+  constexpr int kStep = sizeof(Bytes16);
+  if (name_bytes < kStep) {
+    memcpy(out, name, static_cast<size_t>(name_bytes));
+    LowerCase16(out, out);
+    return;
   }
+  const int last = name_bytes - kStep;
+  for (int i = 0; i < last; i += kStep) LowerCase16(name + i, out + i);
+  // It may do some bytes again, but reads none behind the name.
+  LowerCase16(name + last, out + last);
 }
 
 // Are two wire names the same but for the case of ASCII letters?

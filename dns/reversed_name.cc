@@ -3,27 +3,38 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <bit>
+
 namespace rbld {
 namespace {
 
 constexpr int kOctets = 4;
 constexpr int kNibbles = 32;
 
-// The label's value, or -1.
+// The label's value, or -1. Reads four bytes, whatever the label's length: the
+// name's buffer has slack behind it.
 int ReadOctet(const uint8_t* label) {
-  const int length = label[0];
-  const unsigned first = label[1] - unsigned{'0'};
-  if (length < 1 || length > 3 || first > 9) return -1;
-  if (length == 1) return static_cast<int>(first);
-  // "01" is no octet: one address has one name.
-  if (first == 0) return -1;
-  unsigned value = first;
-  for (int i = 2; i <= length; ++i) {
-    const unsigned digit = label[i] - unsigned{'0'};
-    if (digit > 9) return -1;
-    value = value * 10 + digit;
+  uint32_t word;
+  memcpy(&word, label, sizeof(word));
+  if constexpr (std::endian::native == std::endian::big) {
+    word = __builtin_bswap32(word);
   }
-  return value > 255 ? -1 : static_cast<int>(value);
+  // The length in the lowest byte, the first digit in the next.
+  const uint32_t length = word & 0xff;
+  if (length - 1 > 2) return -1;
+  // As if there were three digits: of a shorter label the first ones are 0, and
+  // what stands behind it falls out at the top.
+  const uint32_t missing_bits = 8 * (3 - length);
+  const uint32_t digits =
+      ((word >> 8) << missing_bits ^ 0x303030u << missing_bits) & 0xffffff;
+  // A byte above 9 gets its upper bit.
+  if (((digits | (digits + 0x767676)) & 0x808080) != 0) return -1;
+  const uint32_t value =
+      (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
+  // "01" is no octet: one address has one name.
+  static constexpr uint32_t kSmallest[] = {0, 0, 10, 100};
+  if (value < kSmallest[length] || value > 255) return -1;
+  return static_cast<int>(value);
 }
 
 int ReadNibble(uint8_t byte) {

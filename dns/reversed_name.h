@@ -26,7 +26,8 @@ struct ReversedAddress {
 
 // `name` is a lower-case wire name; the labels read are the first `labels` of
 // it, and `label_offsets[i]` says where label i begins, for 0..labels (the
-// last one is where the zone begins). Octets are 0 to 255 without leading
+// last one is where the zone begins). Behind the labels kNameSlackBytes may be
+// read; they count for nothing. Octets are 0 to 255 without leading
 // zeros; nibbles are one hex digit a label.
 void ReadReversedAddress(const uint8_t* name, const uint8_t* label_offsets,
                          int labels, ReversedAddress* address);

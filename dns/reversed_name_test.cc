@@ -24,6 +24,7 @@ Labels Split(absl::string_view text) {
     at += size_t{1} + static_cast<uint8_t>(labels.wire[at]);
   }
   labels.offsets[labels.count] = static_cast<uint8_t>(at);
+  labels.wire.append(kNameSlackBytes, '1');
   return labels;
 }
 
@@ -67,6 +68,49 @@ TEST(ReversedAddress, IsStrictAboutOctets) {
         "1a.0.0.1", "2.0.0.x", "1000.0.0.1", "999.1.1.1", "1.1.1.1.1",
         "1 .1.1.1"}) {
     EXPECT_EQ(0, Read(text).ipv4_octets) << text;
+  }
+}
+
+// As RFC 5782 §2.1 has it, a digit after the other.
+int PlainOctet(const std::string& label) {
+  int value = 0;
+  for (const char c : label) {
+    if (c < '0' || c > '9') return -1;
+    value = value * 10 + (c - '0');
+  }
+  const bool is_short = label.size() == 1 || label[0] != '0';
+  return is_short && value <= 255 ? value : -1;
+}
+
+TEST(ReversedAddress, ReadsEveryLabelAsADigitByDigitReaderDoes) {
+  // Digits, their neighbours, what differs from a digit in one bit, and bytes
+  // that overflow sums.
+  std::string bytes = "/:0123456789 pq";
+  for (const int byte : {0, 1, 3, 0x7f, 0x80, 0x8a, 0xb0, 0xb9, 0xff}) {
+    bytes.push_back(static_cast<char>(byte));
+  }
+  std::vector<std::string> labels = {""};
+  size_t begin = 0;
+  for (int length = 1; length <= 4; ++length) {
+    const size_t end = labels.size();
+    for (; begin < end; ++begin) {
+      for (const char byte : bytes) labels.push_back(labels[begin] + byte);
+    }
+  }
+  for (const std::string& label : labels) {
+    if (label.empty()) continue;
+    std::string wire(1, static_cast<char>(label.size()));
+    wire += label;
+    const uint8_t label_offsets[] = {0, static_cast<uint8_t>(wire.size())};
+    wire.append(kNameSlackBytes, '1');
+    ReversedAddress address;
+    ReadReversedAddress(reinterpret_cast<const uint8_t*>(wire.data()),
+                        label_offsets, 1, &address);
+    const int octet = label.size() > 3 ? -1 : PlainOctet(label);
+    ASSERT_EQ(address.ipv4_octets, octet < 0 ? 0 : 1) << label;
+    if (octet >= 0) {
+      ASSERT_EQ(address.ipv4_first, static_cast<uint32_t>(octet) << 24);
+    }
   }
 }
 
