@@ -31,10 +31,21 @@ TEST(BoundSocket, HoldsItsPortUntilItIsGone) {
 }
 
 TEST(BoundSocket, Ipv6LeavesIpv4Alone) {
-  const absl::StatusOr<BoundSocket> v6 =
-      BoundSocket::Bind(*ParseIpPrefix("::"), 0);
+  absl::StatusOr<BoundSocket> v6 = BoundSocket::Bind(*ParseIpPrefix("::"), 0);
   if (!v6.ok()) GTEST_SKIP() << v6.status();
-  EXPECT_TRUE(BoundSocket::Bind(*ParseIpPrefix("0.0.0.0"), v6->port()).ok());
+  const uint16_t port = v6->port();
+  // Only a socket that listens is in another's way.
+  const int v6_fd = v6->Release();
+  ASSERT_EQ(listen(v6_fd, 1), 0);
+  absl::StatusOr<BoundSocket> v4 =
+      BoundSocket::Bind(*ParseIpPrefix("0.0.0.0"), port);
+  EXPECT_TRUE(v4.ok()) << v4.status();
+  if (v4.ok()) {
+    const int v4_fd = v4->Release();
+    EXPECT_EQ(listen(v4_fd, 1), 0);
+    close(v4_fd);
+  }
+  close(v6_fd);
 }
 
 TEST(BoundSocket, SaysWhatIsWrong) {

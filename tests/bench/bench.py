@@ -1,5 +1,6 @@
 """What the benchmarks share: dnsperf, generated feeds, pinning, medians."""
 
+import contextlib
 import os
 import re
 import statistics
@@ -16,6 +17,7 @@ SEED = 20_240_601
 SERVER_CPU = max(os.sched_getaffinity(0))
 CLIENT_CPU = min(os.sched_getaffinity(0))
 MAX_LOSS = 0.001
+LISTED_SHARE = 0.30  # of what tests/bench/gen asks for
 
 REASON = "Open relay, see https://relays.bench.test/$"
 
@@ -162,7 +164,7 @@ class Load:
         self._thread.join()
 
 
-def check_answers(name, run, listed_share=0.30, tolerance=0.01,
+def check_answers(name, run, listed_share=LISTED_SHARE, tolerance=0.01,
                   max_loss=MAX_LOSS):
     """The figures count only if the answers were right and few got lost."""
     problems = []
@@ -240,3 +242,26 @@ def start_echo(scratch, cpu=None):
     daemon.wait_until(
         "echo", lambda: daemon.answers(("127.0.0.1", port), "x.test"), program)
     return program, port
+
+
+@contextlib.contextmanager
+def three_servers(listings, names, rbldnsd_kind="ip4set"):
+    """An echo, rbld and rbldnsd with the same listings, on the server's CPU.
+
+    Gives the file of queries, {name: (process, port, listed share)} and rbld.
+    """
+    with daemon.Scratch(mode=0o755) as scratch:
+        feed_path = feed(scratch.join("feed"), listings)
+        query_path = queries(scratch.join("queries"), names, listings)
+        echo, echo_port = start_echo(scratch, cpu=SERVER_CPU)
+        rbldnsd_port = daemon.free_port()
+        with echo, \
+                start_rbldnsd(scratch, feed_path, rbldnsd_port, SERVER_CPU,
+                              rbldnsd_kind) as rbldnsd, \
+                bench_rbld(scratch, SERVER_CPU) as rbld:
+            import_feed(rbld, feed_path)
+            yield query_path, {
+                "echo": (echo.pid, echo_port, None),
+                "rbld": (rbld.program.pid, rbld.port, LISTED_SHARE),
+                "rbldnsd": (rbldnsd.pid, rbldnsd_port, LISTED_SHARE),
+            }, rbld

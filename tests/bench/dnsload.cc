@@ -16,7 +16,7 @@
 // answers, then sends what is due. Without --nap_us it never sleeps; an
 // answer's time is that after the recvmmsg that brought it. Queries are not
 // joined by UDP_SEGMENT: it wants them of one size, and so saved 5 % of the CPU
-// time in batches of 64, and cost 10 % in batches of 24.
+// time with 512 queries waiting, and cost 13 % with 100.
 //
 // One JSON object on standard output, a summary for people on standard error.
 // Exit status: 0 after answers, 1 without any or when the system refused

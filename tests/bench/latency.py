@@ -13,7 +13,6 @@ import resource
 from tests.bench import bench
 from tests.bench import load
 from tests.bench import markdown
-from tests.harness import daemon
 
 PARTS = (0.50, 0.80)
 # As many as dnsperf has; rbldnsd's socket buffer holds few more.
@@ -181,30 +180,15 @@ def main():
                         help="refresh the table in docs/BENCHMARKS.md")
     args = parser.parse_args()
     bench.check_machine()
-    with daemon.Scratch(mode=0o755) as scratch:
-        feed = bench.feed(scratch.join("feed"), args.listings)
-        queries = bench.queries(scratch.join("queries"), args.names,
-                                args.listings)
-        echo, echo_port = bench.start_echo(scratch, cpu=bench.SERVER_CPU)
-        rbldnsd_port = daemon.free_port()
-        with echo, \
-                bench.start_rbldnsd(scratch, feed, rbldnsd_port,
-                                    bench.SERVER_CPU) as rbldnsd, \
-                bench.bench_rbld(scratch, bench.SERVER_CPU) as rbld:
-            bench.import_feed(rbld, feed)
-            servers = {
-                "echo": (echo.pid, echo_port, None),
-                "rbld": (rbld.program.pid, rbld.port, 0.30),
-                "rbldnsd": (rbldnsd.pid, rbldnsd_port, 0.30),
-            }
-            most_runs = measure_most(servers, queries, args.rounds,
-                                     args.seconds)
-            most = {name: bench.median([r.per_second for r in runs])
-                    for name, runs in most_runs.items()}
-            part_runs = measure_parts(servers, queries, args.rounds,
-                                      args.seconds, most)
-            client_runs = measure_clients(echo_port, queries, args.rounds,
-                                          args.seconds)
+    with bench.three_servers(args.listings, args.names) as (queries, servers,
+                                                            _):
+        most_runs = measure_most(servers, queries, args.rounds, args.seconds)
+        most = {name: bench.median([r.per_second for r in runs])
+                for name, runs in most_runs.items()}
+        part_runs = measure_parts(servers, queries, args.rounds, args.seconds,
+                                  most)
+        client_runs = measure_clients(servers["echo"][1], queries, args.rounds,
+                                      args.seconds)
     text = report(args, most_runs, part_runs, client_runs)
     print("\n" + text)
     warn_of_slow_client(most_runs)

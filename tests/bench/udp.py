@@ -12,7 +12,6 @@ import sys
 
 from tests.bench import bench
 from tests.bench import markdown
-from tests.harness import daemon
 
 LIMIT_USER_MICROSECONDS = 0.8
 LIMIT_RATIO_TO_ECHO = 1.15
@@ -84,25 +83,11 @@ def main():
                         help="exit 1 when a limit is missed")
     args = parser.parse_args()
     bench.check_machine()
-    with daemon.Scratch(mode=0o755) as scratch:
-        feed = bench.feed(scratch.join("feed"), args.listings)
-        queries = bench.queries(scratch.join("queries"), args.names,
-                                args.listings)
-        echo, echo_port = bench.start_echo(scratch, cpu=bench.SERVER_CPU)
-        rbldnsd_port = daemon.free_port()
-        with echo, \
-                bench.start_rbldnsd(scratch, feed, rbldnsd_port,
-                                    bench.SERVER_CPU,
-                                    args.rbldnsd_kind) as rbldnsd, \
-                bench.bench_rbld(scratch, bench.SERVER_CPU) as rbld:
-            bench.import_feed(rbld, feed)
-            before = batch_counts(rbld)
-            runs = measure({
-                "echo": (echo.pid, echo_port, None),
-                "rbld": (rbld.program.pid, rbld.port, 0.30),
-                "rbldnsd": (rbldnsd.pid, rbldnsd_port, 0.30),
-            }, queries, args.rounds, args.seconds)
-            after = batch_counts(rbld)
+    with bench.three_servers(args.listings, args.names,
+                             args.rbldnsd_kind) as (queries, servers, rbld):
+        before = batch_counts(rbld)
+        runs = measure(servers, queries, args.rounds, args.seconds)
+        after = batch_counts(rbld)
     print("rbld had %.1f queries in a batch" % (
         (after[0] - before[0]) / max(1, after[1] - before[1])))
     text = report(runs, args.listings, args.names, args)

@@ -6,6 +6,8 @@ lies, with rbl-relayd, sockets and network as they are.
 
 import http.server
 import json
+import os
+import pwd
 import socket
 import socketserver
 import threading
@@ -135,6 +137,31 @@ class GuardTest(unittest.TestCase):
             with self.assertRaises(BlockingIOError):
                 listener.accept()
         self.assertEqual(allowed.accepted(), 0)
+
+    def test_it_takes_its_port_as_root_and_then_is_somebody_else(self):
+        path = self.scratch.join("user.sock")
+        with _Server(path, _Control) as server:
+            os.chmod(path, 0o666)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            argv = [lab.relayd_path(), "--control", path, "--name", "x.test",
+                    "--notests", "--listen",
+                    "%s:%d" % (lab.TESTER, lab.PORT), "--user"]
+            nobody = pwd.getpwnam("nobody")
+            with daemon.Program(argv + ["nobody"],
+                                self.scratch.join("user.log")) as relayd:
+                daemon.wait_until("rbl-relayd", lambda: lab.listens(lab.TESTER),
+                                  relayd)
+                with open("/proc/%d/status" % relayd.pid) as status:
+                    ids = {line.split()[0]: line.split()[1:] for line in status
+                           if line.startswith(("Uid:", "Gid:"))}
+                self.assertEqual(ids["Uid:"], [str(nobody.pw_uid)] * 4)
+                self.assertEqual(ids["Gid:"], [str(nobody.pw_gid)] * 4)
+            with daemon.Program(argv + ["no-such-user"],
+                                self.scratch.join("none.log")) as relayd:
+                daemon.wait_until("its end", lambda: not relayd.running())
+                self.assertIn("--user: there is no user \"no-such-user\"",
+                              relayd.log())
+            server.shutdown()
 
     def _listen(self, family, address):
         listener = socket.socket(family)
