@@ -38,6 +38,10 @@ std::unique_ptr<Publisher> Open(const std::string& directory,
   options.directory = directory;
   options.clock = clock;
   options.sync = sync;
+  // Index files as often as can be, so that many a kill falls upon one.
+  options.index_file_min_records = 1;
+  options.index_file_max_changes = 10;
+  options.index_file_look_milliseconds = 5;
   if (plan == nullptr) plan = std::make_shared<FaultPlan>();
   if (faulty) options.file_system = NewFaultFileSystem(plan);
   absl::StatusOr<std::unique_ptr<Publisher>> publisher =

@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   database->options_ = options;
   absl::Status status = database->OpenFiles();
   if (status.ok()) status = database->CheckSchema();
+  if (status.ok()) status = database->LoadNameSeed();
   if (status.ok()) status = database->LoadDictionary();
   if (!status.ok()) return status;
   return database;
@@ -190,6 +191,20 @@ absl::Status Database::CheckSchema() {
   if (!epoch.ok()) return epoch.status();
   epoch_ = *epoch;
   return absl::OkStatus();
+}
+
+absl::Status Database::LoadNameSeed() {
+  absl::StatusOr<uint64_t> seed = GetMetaU64("name-seed");
+  if (!seed.ok()) return seed.status();
+  name_seed_ = *seed;
+  if (name_seed_ != 0) return absl::OkStatus();
+  std::random_device random;
+  name_seed_ = uint64_t{random()} << 32 | random() | 1;
+  std::string bytes;
+  AppendU64(&bytes, name_seed_);
+  return FromRocks(
+      db_->Put(write_options(), family(FamilyId::kMeta), "name-seed", bytes),
+      "writing the store's seed");
 }
 
 absl::Status Database::LoadDictionary() {

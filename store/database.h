@@ -70,6 +70,8 @@ class Database {
   }
   const std::string& directory() const { return options_.directory; }
   const std::string& epoch() const { return epoch_; }  // 32 hex digits
+  // The secret under which the store's names are fingerprinted (NameIndex).
+  uint64_t name_seed() const { return name_seed_; }
   rocksdb::WriteOptions write_options() const;
   rocksdb::Env* env() const { return env_; }
 
@@ -91,6 +93,7 @@ class Database {
   Database() : values_(std::make_shared<ValueTable>()) {}
   absl::Status OpenFiles();
   absl::Status CheckSchema();
+  absl::Status LoadNameSeed();
   absl::Status LoadDictionary();
   absl::StatusOr<BlobId> Intern(const std::string& blob);
   void Remember(BlobId id, const std::string& blob) RBLD_REQUIRES(mutex_);
@@ -101,6 +104,7 @@ class Database {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
   std::string epoch_;
+  uint64_t name_seed_ = 0;
   std::shared_ptr<ValueTable> values_;
   mutable Mutex mutex_;
   absl::flat_hash_map<std::string, BlobId> blob_ids_ RBLD_GUARDED_BY(mutex_);

@@ -42,6 +42,7 @@ class ExemptionIndex {
   }
 
   uint64_t MemoryBytes() const;
+  const std::set<std::string>& target_keys() const { return target_keys_; }
 
  private:
   std::set<std::string> target_keys_;

@@ -1,5 +1,6 @@
 #include "store/index_memory.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -35,6 +36,19 @@ char* MapAligned(size_t bytes) {
   return start + before;
 }
 
+// All of `bytes` at `offset`.
+bool ReadWhole(int fd, char* to, size_t bytes, uint64_t offset) {
+  while (bytes > 0) {
+    const ssize_t got = pread(fd, to, bytes, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    to += got;
+    bytes -= static_cast<size_t>(got);
+    offset += static_cast<uint64_t>(got);
+  }
+  return true;
+}
+
 }  // namespace
 
 PageRegion::PageRegion(size_t bytes) : size_(bytes) {
@@ -55,15 +69,39 @@ PageRegion::PageRegion(size_t bytes) : size_(bytes) {
   data_ = static_cast<char*>(pages);
 }
 
-PageRegion PageRegion::MapFile(int fd, size_t bytes) {
+PageRegion PageRegion::MapFile(int fd, size_t bytes, uint64_t offset) {
   PageRegion region;
-  void* pages = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  if (bytes == 0) return region;
+  // Where a huge page can begin, for MoveToMemory.
+  char* const place = MapAligned(bytes);
+  RBLD_CHECK(place != nullptr, "out of memory for the lookup index");
+  void* const pages = mmap(place, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+                           static_cast<off_t>(offset));
   RBLD_CHECK(pages != MAP_FAILED, "out of memory for the lookup index");
   // Lookups are at random.
   madvise(pages, bytes, MADV_RANDOM);
   region.data_ = static_cast<char*>(pages);
   region.size_ = bytes;
   return region;
+}
+
+bool PageRegion::MoveToMemory(int fd, uint64_t offset) {
+  for (size_t done = 0; done < size_; done += kHugePageBytes) {
+    const size_t part = std::min(kHugePageBytes, size_ - done);
+    const size_t part_pages = (part + kPageBytes - 1) / kPageBytes * kPageBytes;
+    char* const fresh = MapAligned(part);
+    if (fresh == nullptr) return false;
+    if (part == kHugePageBytes) madvise(fresh, part, MADV_HUGEPAGE);
+    // Whoever reads the old pages at that moment waits in the kernel until the
+    // new ones are there; their content is the same.
+    if (!ReadWhole(fd, fresh, part, offset + done) ||
+        mremap(fresh, part_pages, part_pages, MREMAP_MAYMOVE | MREMAP_FIXED,
+               data_ + done) == MAP_FAILED) {
+      munmap(fresh, part_pages);
+      return false;
+    }
+  }
+  return true;
 }
 
 PageRegion::~PageRegion() {

@@ -15,20 +15,31 @@ namespace rbld {
 // block ends in this many bytes that may be read and mean nothing.
 inline constexpr size_t kIndexPadBytes = 128;
 
+// Where parts of a file that are mapped must begin.
+inline constexpr uint64_t kPageBytes = 4096;
+
 // Anonymous pages of the kernel, zeroed. Movable, not copyable. They go back
 // to the kernel at once, unlike freed heap memory.
 class PageRegion {
  public:
   PageRegion() = default;
   explicit PageRegion(size_t bytes);
-  // The first `bytes` of a file, which may be read only. Its pages are the
-  // kernel's: they come when they are read, and can be given up again.
-  static PageRegion MapFile(int fd, size_t bytes);
+  // `bytes` of a file from `offset` (a multiple of kPageBytes) on, which may be
+  // read only. Its pages are the kernel's: they come when they are read, and
+  // can be given up again.
+  static PageRegion MapFile(int fd, size_t bytes, uint64_t offset = 0);
   ~PageRegion();
   PageRegion(PageRegion&& other) noexcept;
   PageRegion& operator=(PageRegion&& other) noexcept;
   PageRegion(const PageRegion&) = delete;
   PageRegion& operator=(const PageRegion&) = delete;
+
+  // Exchanges the pages of a mapped file for anonymous ones, which are huge
+  // where the region is, 2 MiB after 2 MiB, so that never more than that is
+  // in memory twice. Others may read the region meanwhile. False if a part
+  // could not be read or there was no memory for it; then the rest stays
+  // mapped, and all of it stays right.
+  bool MoveToMemory(int fd, uint64_t offset);
 
   char* data() { return data_; }
   const char* data() const { return data_; }

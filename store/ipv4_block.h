@@ -88,6 +88,16 @@ class Ipv4BlockView {
     }
   }
 
+  // Of the data, as EncodeIpv4Block appended it.
+  size_t SizeBytes(Ipv4BlockHead head) const {
+    const size_t entries = size_t{single_count_} + range_count_;
+    const size_t id_bytes = width_ == 0 ? 4 : PackedBytes(entries, width_);
+    return ((head.kind() == Ipv4BlockHead::kLarge ? 8 : 0) +
+            size_t{2} * single_count_ + size_t{4} * range_count_ + id_bytes +
+            3) /
+           4 * 4;
+  }
+
   // The id of an address, 0 if it has none.
   uint32_t Lookup(uint16_t low) const {
     const uint32_t single = FindSingle(low);

@@ -10,23 +10,22 @@
 namespace rbld {
 namespace {
 
-// A base is position independent: header, bitmap of non-empty blocks, block
-// heads, data of the blocks, table of value set ids, padding.
-struct BaseHeader {
-  char magic[8] = {'R', 'B', 'L', 'D', 'I', 'P', '4', '\1'};
-  uint64_t total_bytes = 0;
-  uint64_t bitmap_offset = 0;
+// The end of a base in a file. Before it stand, position independent: the data
+// of the blocks, their heads, the bitmap of non-empty blocks, and for each id
+// in the blocks the number of its value set.
+struct BaseFoot {
+  char magic[8] = {'R', 'B', 'L', 'D', 'I', 'P', '4', '\2'};
   uint64_t top_offset = 0;
-  uint64_t data_offset = 0;
+  uint64_t bitmap_offset = 0;
   uint64_t table_offset = 0;
   uint64_t table_entries = 0;
-  uint64_t reserved = 0;
+  uint64_t reserved[3] = {};
 };
-static_assert(sizeof(BaseHeader) == 64);
+static_assert(sizeof(BaseFoot) == 64);
 
-// Known before the data is, so that it can be written as it comes.
-constexpr uint64_t kDataOffset =
-    sizeof(BaseHeader) + 65536 / 8 + 65536 * sizeof(Ipv4BlockHead);
+constexpr size_t kTopBytes = 65536 * sizeof(Ipv4BlockHead);
+// Behind the data, so that what a lookup reads too much is there.
+static_assert(kTopBytes >= kIndexPadBytes);
 
 // How much is gathered before it is written to a file.
 constexpr size_t kFileWriteBytes = size_t{256} << 10;
@@ -83,10 +82,27 @@ uint32_t Ipv4Index::NextNonEmpty(uint32_t slot) const {
 
 bool Ipv4Index::AnyWithinBlock(uint32_t slot, uint16_t first,
                                uint16_t last) const {
-  if (const HeapBlock* block = overrides_.Get(slot)) {
+  const HeapBlock* const block = overrides_.Get(slot);
+  if (block != nullptr && !block->is_patch()) {
     return AnyWithinIpv4Block(block->head, block->data.data(), first, last);
   }
-  return top_ != nullptr && AnyWithinIpv4Block(top_[slot], data_, first, last);
+  const auto base_has = [&](uint32_t from, uint32_t to) {
+    return top_ != nullptr && from <= to &&
+           AnyWithinIpv4Block(top_[slot], data_, static_cast<uint16_t>(from),
+                              static_cast<uint16_t>(to));
+  };
+  if (block == nullptr) return base_has(first, last);
+  uint32_t next = first;
+  for (const Ipv4Piece& piece : block->patch) {
+    if (piece.last < next) continue;
+    if (piece.first > last) break;
+    if (piece.id != kNotListed) return true;
+    if (piece.first > next && base_has(next, uint32_t{piece.first} - 1)) {
+      return true;
+    }
+    next = uint32_t{piece.last} + 1;
+  }
+  return base_has(next, last);
 }
 
 bool Ipv4Index::AnyWithin(uint32_t first, uint32_t last) const {
@@ -109,16 +125,45 @@ bool Ipv4Index::AnyWithin(uint32_t first, uint32_t last) const {
 }
 
 template <typename Sink>
+void Ipv4Index::ForEachBasePiece(uint32_t slot, uint16_t first, uint16_t last,
+                                 const Sink& sink) const {
+  if (top_ == nullptr) return;
+  ForEachIpv4Piece(top_[slot], data_, first, last,
+                   [this, &sink](Ipv4Piece piece) {
+                     piece.id = id_of_local_[piece.id];
+                     sink(piece);
+                   });
+}
+
+template <typename Sink>
 void Ipv4Index::ForEachPiece(uint32_t slot, uint16_t first, uint16_t last,
                              const Sink& sink) const {
-  if (const HeapBlock* block = overrides_.Get(slot)) {
+  const HeapBlock* const block = overrides_.Get(slot);
+  if (block == nullptr) {
+    ForEachBasePiece(slot, first, last, sink);
+    return;
+  }
+  if (!block->is_patch()) {
     ForEachIpv4Piece(block->head, block->data.data(), first, last, sink);
-  } else if (top_ != nullptr) {
-    ForEachIpv4Piece(top_[slot], data_, first, last,
-                     [this, &sink](Ipv4Piece piece) {
-                       piece.id = id_of_local_[piece.id];
-                       sink(piece);
-                     });
+    return;
+  }
+  // The patch, and the base between its pieces.
+  uint32_t next = first;
+  for (const Ipv4Piece& piece : block->patch) {
+    if (piece.last < next) continue;
+    if (piece.first > last) break;
+    if (piece.first > next) {
+      ForEachBasePiece(slot, static_cast<uint16_t>(next),
+                       static_cast<uint16_t>(piece.first - 1), sink);
+    }
+    if (piece.id != kNotListed) {
+      sink(Ipv4Piece{std::max(first, piece.first), std::min(last, piece.last),
+                     piece.id});
+    }
+    next = uint32_t{piece.last} + 1;
+  }
+  if (next <= last) {
+    ForEachBasePiece(slot, static_cast<uint16_t>(next), last, sink);
   }
 }
 
@@ -161,27 +206,116 @@ std::shared_ptr<const Ipv4Index::HeapBlock> Ipv4Index::MakeBlock(
   return block;
 }
 
+bool Ipv4Index::BaseIsPatchable(uint32_t slot) const {
+  if (top_ == nullptr) return false;
+  const Ipv4BlockHead head = top_[slot];
+  return head.kind() >= Ipv4BlockHead::kEntries &&
+         Ipv4BlockView(head, data_).SizeBytes(head) >= kPatchedBlockBytes;
+}
+
+std::shared_ptr<const Ipv4Index::HeapBlock> Ipv4Index::MakePatch(
+    uint32_t slot, uint16_t first, uint16_t last,
+    absl::Span<const Ipv4Piece> pieces) const {
+  const HeapBlock* const old = overrides_.Get(slot);
+  if (old == nullptr ? !BaseIsPatchable(slot) : !old->is_patch()) {
+    return nullptr;
+  }
+  const absl::Span<const Ipv4Piece> old_patch =
+      old == nullptr ? absl::Span<const Ipv4Piece>()
+                     : absl::MakeConstSpan(old->patch);
+  auto block = std::make_shared<HeapBlock>();
+  std::vector<Ipv4Piece>& patch = block->patch;
+  patch.reserve(old_patch.size() + 2 * pieces.size() + 2);
+  for (const Ipv4Piece& piece : old_patch) {
+    if (piece.first >= first) break;
+    AppendPiece(&patch, {piece.first,
+                         std::min(piece.last, static_cast<uint16_t>(first - 1)),
+                         piece.id});
+  }
+  uint32_t next = first;
+  for (const Ipv4Piece& piece : pieces) {
+    if (piece.first > next) {
+      AppendPiece(&patch, {static_cast<uint16_t>(next),
+                           static_cast<uint16_t>(piece.first - 1), kNotListed});
+    }
+    AppendPiece(&patch, piece);
+    next = uint32_t{piece.last} + 1;
+    if (patch.size() > kMostPatchPieces) return nullptr;
+  }
+  if (next <= last) {
+    AppendPiece(&patch, {static_cast<uint16_t>(next), last, kNotListed});
+  }
+  for (const Ipv4Piece& piece : old_patch) {
+    if (piece.last <= last) continue;
+    AppendPiece(&patch, {std::max(piece.first, static_cast<uint16_t>(last + 1)),
+                         piece.last, piece.id});
+  }
+  if (patch.size() > kMostPatchPieces) return nullptr;
+  patch.shrink_to_fit();
+  return block;
+}
+
 uint64_t Ipv4Index::HeapBytes(const HeapBlock* block) {
   if (block == nullptr) return 0;
   // The shared pointer's counters and the two allocations' own heads.
   constexpr uint64_t kOverheadBytes = 32;
-  return sizeof(HeapBlock) + block->data.capacity() + kOverheadBytes;
+  return sizeof(HeapBlock) + block->data.capacity() +
+         block->patch.capacity() * sizeof(Ipv4Piece) + kOverheadBytes;
 }
 
 void Ipv4Index::SetBlock(OverrideMap<HeapBlock>::Editor* editor, uint32_t slot,
-                         const std::shared_ptr<const HeapBlock>& block) {
+                         const std::shared_ptr<const HeapBlock>& block,
+                         bool nonempty) {
   const uint64_t old_bytes = HeapBytes(overrides_.Get(slot));
   editor->Set(slot, block, HeapBytes(block.get()), old_bytes);
   const uint64_t bit = uint64_t{1} << (slot % 64);
-  if (block->head.kind() == Ipv4BlockHead::kEmpty) {
-    nonempty_[slot / 64] &= ~bit;
-  } else {
+  if (nonempty) {
     nonempty_[slot / 64] |= bit;
+  } else {
+    nonempty_[slot / 64] &= ~bit;
   }
 }
 
-std::shared_ptr<const Ipv4Index> Ipv4Index::WithReplaced(
-    uint32_t first, uint32_t last, absl::Span<const Ipv4Run> runs) const {
+void Ipv4Index::Editor::ReplaceInBlock(uint32_t slot, uint16_t first,
+                                       uint16_t last,
+                                       absl::Span<const Ipv4Piece> pieces) {
+  Ipv4Index& index = *index_;
+  if (std::shared_ptr<const HeapBlock> patch =
+          index.MakePatch(slot, first, last, pieces)) {
+    index.SetBlock(&overrides_, slot, patch, true);
+    // What is left may be nothing.
+    if (pieces.empty() && !index.AnyWithinBlock(slot, 0, 0xffff)) {
+      index.SetBlock(&overrides_, slot, patch, false);
+    }
+    return;
+  }
+  whole_.clear();
+  const auto append = [this](const Ipv4Piece& piece) {
+    AppendPiece(&whole_, piece);
+  };
+  if (first > 0) {
+    index.ForEachPiece(slot, 0, static_cast<uint16_t>(first - 1), append);
+  }
+  for (const Ipv4Piece& piece : pieces) append(piece);
+  if (last < 0xffff) {
+    index.ForEachPiece(slot, static_cast<uint16_t>(last + 1), 0xffff, append);
+  }
+  const bool is_whole =
+      whole_.size() == 1 && whole_[0].first == 0 && whole_[0].last == 0xffff;
+  if (!is_whole && !whole_.empty()) {
+    index.SetBlock(&overrides_, slot, MakeBlock(whole_), true);
+    return;
+  }
+  const ValueSetId values = is_whole ? whole_[0].id : kNotListed;
+  if (uniform_ == nullptr || uniform_values_ != values) {
+    uniform_ = MakeBlock(whole_);
+    uniform_values_ = values;
+  }
+  index.SetBlock(&overrides_, slot, uniform_, is_whole);
+}
+
+void Ipv4Index::Editor::Replace(uint32_t first, uint32_t last,
+                                absl::Span<const Ipv4Run> runs) {
   RBLD_CHECK(first <= last, "the range is inverted");
   uint64_t next_free = first;
   for (const Ipv4Run& run : runs) {
@@ -190,55 +324,147 @@ std::shared_ptr<const Ipv4Index> Ipv4Index::WithReplaced(
                "runs must be ascending, disjoint and inside the range");
     next_free = uint64_t{run.last} + 1;
   }
-
-  std::shared_ptr<Ipv4Index> next(new Ipv4Index(*this));
-  OverrideMap<HeapBlock>::Editor editor(&next->overrides_);
-  std::vector<Ipv4Piece> pieces;
-  auto append = [&pieces](const Ipv4Piece& piece) {
-    AppendPiece(&pieces, piece);
-  };
-  // Of a wide range most blocks are the same: whole or empty.
-  std::shared_ptr<const HeapBlock> uniform;
-  ValueSetId uniform_values = kNotListed;
   size_t run = 0;
   for (uint32_t slot = first >> 16; slot <= last >> 16; ++slot) {
-    const uint32_t block_first = slot << 16;
-    const uint32_t block_last = block_first | 0xffff;
-    const uint32_t low = std::max(first, block_first);
-    const uint32_t high = std::min(last, block_last);
-    pieces.clear();
-    if (low > block_first) {
-      ForEachPiece(slot, 0, static_cast<uint16_t>(low - 1), append);
-    }
+    const uint32_t low = std::max(first, slot << 16);
+    const uint32_t high = std::min(last, slot << 16 | 0xffff);
+    pieces_.clear();
     for (; run < runs.size() && runs[run].first <= high; ++run) {
-      append({static_cast<uint16_t>(std::max(runs[run].first, low)),
-              static_cast<uint16_t>(std::min(runs[run].last, high)),
-              runs[run].values});
+      AppendPiece(&pieces_,
+                  {static_cast<uint16_t>(std::max(runs[run].first, low)),
+                   static_cast<uint16_t>(std::min(runs[run].last, high)),
+                   runs[run].values});
       if (runs[run].last > high) break;
     }
-    if (high < block_last) {
-      ForEachPiece(slot, static_cast<uint16_t>(high + 1), 0xffff, append);
-    }
+    ReplaceInBlock(slot, static_cast<uint16_t>(low),
+                   static_cast<uint16_t>(high), pieces_);
+  }
+}
 
-    const bool whole =
-        pieces.size() == 1 && pieces[0].first == 0 && pieces[0].last == 0xffff;
-    if (!whole && !pieces.empty()) {
-      next->SetBlock(&editor, slot, MakeBlock(pieces));
+std::shared_ptr<const Ipv4Index> Ipv4Index::WithReplaced(
+    uint32_t first, uint32_t last, absl::Span<const Ipv4Run> runs) const {
+  Editor editor(*this);
+  editor.Replace(first, last, runs);
+  return editor.Finish();
+}
+
+void Ipv4Index::WriteBase(LocalIds* numbers, ByteSink* sink) const {
+  RBLD_CHECK(sink->size() % kPageBytes == 0, "a base must begin a page");
+  const uint64_t start = sink->size();
+  // The blocks that did not change keep their ids.
+  LocalIds locals;
+  for (size_t i = 1; table_ != nullptr && i < table_->size(); ++i) {
+    locals.Of((*table_)[i]);
+  }
+  std::vector<Ipv4BlockHead> top(kBlocks);
+  std::vector<Ipv4Piece> pieces;
+  std::vector<char> encoded;
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    if (!IsNonEmpty(slot)) continue;
+    const auto place =
+        static_cast<uint32_t>((sink->size() - start) / sizeof(uint32_t));
+    if (overrides_.Get(slot) == nullptr) {
+      top[slot] = top_[slot];
+      if (top_[slot].kind() == Ipv4BlockHead::kWhole) continue;
+      sink->Append(data_ + size_t{4} * top_[slot].place,
+                   Ipv4BlockView(top_[slot], data_).SizeBytes(top_[slot]));
+      top[slot].place = place;
       continue;
     }
-    const ValueSetId values = whole ? pieces[0].id : kNotListed;
-    if (uniform == nullptr || uniform_values != values) {
-      uniform = MakeBlock(pieces);
-      uniform_values = values;
-    }
-    next->SetBlock(&editor, slot, uniform);
+    pieces.clear();
+    ForEachPiece(slot, 0, 0xffff, [&](Ipv4Piece piece) {
+      piece.id = locals.Of(piece.id);
+      AppendPiece(&pieces, piece);
+    });
+    encoded.clear();
+    top[slot] = EncodeIpv4Block(pieces, &encoded);
+    if (top[slot].kind() == Ipv4BlockHead::kWhole) continue;
+    sink->Append(encoded.data(), encoded.size());
+    top[slot].place = place;
   }
-  return next;
+  BaseFoot foot;
+  sink->AlignTo(sizeof(uint64_t));
+  foot.top_offset = sink->size() - start;
+  sink->Append(top.data(), kTopBytes);
+  foot.bitmap_offset = sink->size() - start;
+  sink->Append(nonempty_.data(), sizeof(nonempty_));
+  std::vector<uint32_t> table;
+  for (const ValueSetId values : locals.table()) {
+    table.push_back(values == kNotListed ? 0 : numbers->Of(values));
+  }
+  foot.table_offset = sink->size() - start;
+  foot.table_entries = table.size();
+  sink->Append(table.data(), table.size() * sizeof(uint32_t));
+  sink->AlignTo(sizeof(uint64_t));
+  sink->Append(&foot, sizeof(foot));
+}
+
+absl::StatusOr<std::shared_ptr<const Ipv4Index>> Ipv4Index::FromBase(
+    std::shared_ptr<const PageRegion> region,
+    absl::Span<const ValueSetId> values) {
+  const absl::Status malformed =
+      absl::DataLossError("the index file's part for IPv4 is malformed");
+  BaseFoot foot, expected;
+  if (region->size() < sizeof(foot)) return malformed;
+  const uint64_t end = region->size() - sizeof(foot);
+  std::memcpy(&foot, region->data() + end, sizeof(foot));
+  if (std::memcmp(foot.magic, expected.magic, sizeof(foot.magic)) != 0 ||
+      foot.top_offset % sizeof(uint64_t) != 0 || foot.top_offset > end ||
+      foot.bitmap_offset != foot.top_offset + kTopBytes ||
+      foot.table_offset != foot.bitmap_offset + kBlocks / 8 ||
+      foot.table_offset > end ||
+      foot.table_entries > (end - foot.table_offset) / sizeof(uint32_t)) {
+    return malformed;
+  }
+  std::vector<ValueSetId> table(static_cast<size_t>(foot.table_entries));
+  for (size_t i = 0; i < table.size(); ++i) {
+    uint32_t number;
+    std::memcpy(&number,
+                region->data() + foot.table_offset + i * sizeof(number),
+                sizeof(number));
+    if (number >= values.size()) return malformed;
+    table[i] = values[number];
+  }
+  std::shared_ptr<Ipv4Index> index(new Ipv4Index());
+  std::memcpy(index->nonempty_.data(), region->data() + foot.bitmap_offset,
+              sizeof(index->nonempty_));
+  index->SetBase(std::move(region), foot.top_offset, std::move(table));
+  return std::shared_ptr<const Ipv4Index>(std::move(index));
+}
+
+std::shared_ptr<const Ipv4Index> Ipv4Index::Rebased(
+    const Ipv4Index& newest, const Ipv4Index& written,
+    const Ipv4Index& from_file) {
+  if (newest.base_ != written.base_) return nullptr;
+  std::shared_ptr<Ipv4Index> index(new Ipv4Index(from_file));
+  index->nonempty_ = newest.nonempty_;
+  OverrideMap<HeapBlock>::Editor editor(&index->overrides_);
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    // A patch holds all that earlier patches of its block said, so that it may
+    // lie over a base that has those in it.
+    std::shared_ptr<const HeapBlock> block = newest.overrides_.Share(slot);
+    if (block == nullptr || block.get() == written.overrides_.Get(slot)) {
+      continue;
+    }
+    const uint64_t bytes = HeapBytes(block.get());
+    editor.Set(slot, std::move(block), bytes, 0);
+  }
+  return index;
+}
+
+void Ipv4Index::SetBase(std::shared_ptr<const PageRegion> base,
+                        uint64_t top_offset, std::vector<ValueSetId> table) {
+  base_ = std::move(base);
+  data_ = base_->data();
+  top_ = reinterpret_cast<const Ipv4BlockHead*>(base_->data() + top_offset);
+  table_ = std::make_shared<const std::vector<ValueSetId>>(std::move(table));
+  id_of_local_ = table_->data();
 }
 
 uint64_t Ipv4Index::MemoryBytes() const {
-  return sizeof(*this) + overrides_.MemoryBytes() +
-         (base_ == nullptr ? 0 : base_->size());
+  if (base_ == nullptr) return sizeof(*this) + overrides_.MemoryBytes();
+  return sizeof(*this) + overrides_.MemoryBytes() + base_->size() +
+         table_->capacity() * sizeof(ValueSetId);
 }
 
 void Ipv4IndexBuilder::Add(uint32_t first, uint32_t last, ValueSetId values) {
@@ -300,8 +526,8 @@ void Ipv4IndexBuilder::AppendData(const std::vector<char>& data) {
 
 void Ipv4IndexBuilder::FlushToFile() {
   if (!status_.ok()) return;
-  status_ = file_.WriteAt(kDataOffset + data_bytes_ - unwritten_.size(),
-                          unwritten_.data(), unwritten_.size());
+  status_ = file_.WriteAt(data_bytes_ - unwritten_.size(), unwritten_.data(),
+                          unwritten_.size());
   unwritten_.clear();
 }
 
@@ -310,53 +536,27 @@ std::shared_ptr<const Ipv4Index> Ipv4IndexBuilder::Build() {
   FlushRun();
   FlushBlock();
 
-  BaseHeader header;
-  header.bitmap_offset = sizeof(header);
-  header.top_offset = header.bitmap_offset + sizeof(nonempty_);
-  header.data_offset = kDataOffset;
-  header.table_offset = header.data_offset + data_bytes_;
-  header.table_entries = local_ids_.table().size();
-  const uint64_t table_bytes = header.table_entries * sizeof(ValueSetId);
-  header.total_bytes = header.table_offset + table_bytes + kIndexPadBytes;
+  const uint64_t top_offset = (data_bytes_ + sizeof(uint64_t) - 1) /
+                              sizeof(uint64_t) * sizeof(uint64_t);
+  const auto total_bytes = static_cast<size_t>(top_offset + kTopBytes);
   std::shared_ptr<PageRegion> base;
   if (file_.ok()) {
     FlushToFile();
-    const auto write = [this](uint64_t offset, const void* bytes,
-                              uint64_t count) {
-      if (status_.ok()) status_ = file_.WriteAt(offset, bytes, count);
-    };
-    static constexpr char kPad[kIndexPadBytes] = {};
-    write(0, &header, sizeof(header));
-    write(header.bitmap_offset, nonempty_.data(), sizeof(nonempty_));
-    write(header.top_offset, top_.data(), top_.size() * sizeof(Ipv4BlockHead));
-    write(header.table_offset, local_ids_.table().data(), table_bytes);
-    write(header.table_offset + table_bytes, kPad, sizeof(kPad));
+    if (status_.ok()) {
+      status_ = file_.WriteAt(top_offset, top_.data(), kTopBytes);
+    }
     if (!status_.ok()) return Ipv4Index::Empty();
-    base = std::make_shared<PageRegion>(PageRegion::MapFile(
-        file_.fd(), static_cast<size_t>(header.total_bytes)));
+    base = std::make_shared<PageRegion>(
+        PageRegion::MapFile(file_.fd(), total_bytes));
   } else {
-    base =
-        std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
-    char* const bytes = base->data();
-    std::memcpy(bytes, &header, sizeof(header));
-    std::memcpy(bytes + header.bitmap_offset, nonempty_.data(),
-                sizeof(nonempty_));
-    std::memcpy(bytes + header.top_offset, top_.data(),
-                top_.size() * sizeof(Ipv4BlockHead));
-    data_.MoveTo(bytes + header.data_offset);
-    std::memcpy(bytes + header.table_offset, local_ids_.table().data(),
-                table_bytes);
+    base = std::make_shared<PageRegion>(total_bytes);
+    data_.MoveTo(base->data());
+    std::memcpy(base->data() + top_offset, top_.data(), kTopBytes);
   }
-  const char* const bytes = base->data();
 
   std::shared_ptr<Ipv4Index> index(new Ipv4Index());
   index->nonempty_ = nonempty_;
-  index->top_ =
-      reinterpret_cast<const Ipv4BlockHead*>(bytes + header.top_offset);
-  index->data_ = bytes + header.data_offset;
-  index->id_of_local_ =
-      reinterpret_cast<const ValueSetId*>(bytes + header.table_offset);
-  index->base_ = std::move(base);
+  index->SetBase(std::move(base), top_offset, local_ids_.table());
   *this = Ipv4IndexBuilder();
   return index;
 }

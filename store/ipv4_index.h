@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/unlinked_file.h"
+#include "store/byte_sink.h"
 #include "store/index_memory.h"
 #include "store/ipv4_block.h"
 #include "store/local_ids.h"
@@ -43,7 +44,10 @@ class Ipv4Index {
     const uint32_t slot = host_order >> 16;
     const auto low = static_cast<uint16_t>(host_order);
     if (const HeapBlock* block = overrides_.Get(slot)) {
-      return LookupInIpv4Block(block->head, block->data.data(), low);
+      if (!block->is_patch()) {
+        return LookupInIpv4Block(block->head, block->data.data(), low);
+      }
+      if (const Ipv4Piece* piece = block->Find(low)) return piece->id;
     }
     if (top_ == nullptr) return kNotListed;
     return id_of_local_[LookupInIpv4Block(top_[slot], data_, low)];
@@ -51,6 +55,7 @@ class Ipv4Index {
 
   // Is any address of first..last (inclusive) in a run?
   bool AnyWithin(uint32_t first, uint32_t last) const;
+  bool empty() const { return NextNonEmpty(0) == kBlocks; }
 
   // Starts loading what Prefetch(host_order) will read.
   void PrefetchHead(uint32_t host_order) const {
@@ -59,9 +64,11 @@ class Ipv4Index {
   // Starts loading what Lookup(host_order) will read.
   void Prefetch(uint32_t host_order) const {
     const uint32_t slot = host_order >> 16;
-    // A block that differs from the base is likely to be in the cache: it has
-    // just been written.
-    if (top_ == nullptr || overrides_.Get(slot) != nullptr) return;
+    if (top_ == nullptr) return;
+    // A block of its own is likely to be in the cache: it has just been
+    // written.
+    const HeapBlock* const block = overrides_.Get(slot);
+    if (block != nullptr && !block->is_patch()) return;
     const Ipv4BlockHead head = top_[slot];
     if (head.kind() < Ipv4BlockHead::kEntries) return;
     Ipv4BlockView(head, data_).Prefetch(static_cast<uint16_t>(host_order));
@@ -78,21 +85,57 @@ class Ipv4Index {
   std::shared_ptr<const Ipv4Index> WithReplaced(
       uint32_t first, uint32_t last, absl::Span<const Ipv4Run> runs) const;
 
+  // Many such changes in one step.
+  class Editor;
+
   // Heap and mapped bytes. Blocks shared with other indexes count in full.
   uint64_t MemoryBytes() const;
-  // How many blocks differ from the base; a rebuild makes it 0.
+  // How many blocks differ from the base, and the heap bytes of that; a new
+  // base makes both 0.
   uint32_t changed_blocks() const { return overrides_.set_slots(); }
+  uint64_t ChangedBytes() const { return overrides_.MemoryBytes(); }
+
+  // ---- a base in a file (store/index_file.h) ----
+  // Appends all of the index, changes worked in, to `sink`, whose size is a
+  // multiple of kPageBytes. `numbers` says what stands for its value sets.
+  void WriteBase(LocalIds* numbers, ByteSink* sink) const;
+  // Of what WriteBase wrote; `values` are by number. DataLoss if `region`
+  // cannot have been written so.
+  static absl::StatusOr<std::shared_ptr<const Ipv4Index>> FromBase(
+      std::shared_ptr<const PageRegion> region,
+      absl::Span<const ValueSetId> values);
+  // `newest` on the base of `from_file`, which was written of `written`, an
+  // earlier index that `newest` came from by changes. Null if it did not.
+  static std::shared_ptr<const Ipv4Index> Rebased(const Ipv4Index& newest,
+                                                  const Ipv4Index& written,
+                                                  const Ipv4Index& from_file);
 
  private:
   friend class Ipv4IndexBuilder;
 
   static constexpr uint32_t kBlocks = 65536;
+  // A base's block of at least so many bytes is not copied when something in it
+  // changes: a patch of up to so many pieces is laid over it.
+  static constexpr size_t kPatchedBlockBytes = 512;
+  static constexpr size_t kMostPatchPieces = 32;
 
-  // The content of one block that differs from the base. Its ids are value
-  // set ids; those in the base are places in the base's own table.
+  // The content of one block that differs from the base: whole, or a patch.
+  // Its ids are value set ids; those in the base are places in the base's own
+  // table.
   struct HeapBlock {
     Ipv4BlockHead head;
     std::vector<char> data;
+    // Ascending and disjoint; what they cover is not as in the base, and not
+    // listed where the id is kNotListed.
+    std::vector<Ipv4Piece> patch;
+
+    bool is_patch() const { return !patch.empty(); }
+    const Ipv4Piece* Find(uint16_t low) const {
+      for (const Ipv4Piece& piece : patch) {
+        if (low <= piece.last) return low >= piece.first ? &piece : nullptr;
+      }
+      return nullptr;
+    }
   };
   static_assert(kBlocks == OverrideMap<HeapBlock>::kSlots);
 
@@ -109,22 +152,58 @@ class Ipv4Index {
   template <typename Sink>
   void ForEachPiece(uint32_t slot, uint16_t first, uint16_t last,
                     const Sink& sink) const;
+  // Calls sink(Ipv4Piece) for the base's pieces alone, with value set ids.
+  template <typename Sink>
+  void ForEachBasePiece(uint32_t slot, uint16_t first, uint16_t last,
+                        const Sink& sink) const;
+  bool BaseIsPatchable(uint32_t slot) const;
+  // What `slot` is once first..last hold `pieces`; null: too much for a patch.
+  std::shared_ptr<const HeapBlock> MakePatch(
+      uint32_t slot, uint16_t first, uint16_t last,
+      absl::Span<const Ipv4Piece> pieces) const;
   void SetBlock(OverrideMap<HeapBlock>::Editor* editor, uint32_t slot,
-                const std::shared_ptr<const HeapBlock>& block);
+                const std::shared_ptr<const HeapBlock>& block, bool nonempty);
   static std::shared_ptr<const HeapBlock> MakeBlock(
       absl::Span<const Ipv4Piece> pieces);
   static uint64_t HeapBytes(const HeapBlock* block);
+  void SetBase(std::shared_ptr<const PageRegion> base, uint64_t top_offset,
+               std::vector<ValueSetId> table);
 
-  // The base: one region that starts with a BaseHeader (see the .cc file);
-  // null if it is empty. The three pointers point into it.
+  // The base: one region of the blocks' data and, behind them, their heads;
+  // null if it is empty. The two pointers point into it.
   std::shared_ptr<const PageRegion> base_;
   const Ipv4BlockHead* top_ = nullptr;  // kBlocks of them
   const char* data_ = nullptr;
+  // The value set ids of the base, by the ids in its blocks.
+  std::shared_ptr<const std::vector<ValueSetId>> table_;
   const ValueSetId* id_of_local_ = nullptr;
 
   OverrideMap<HeapBlock> overrides_;
   // A bit for each block, of base and overrides together.
   std::array<uint64_t, kBlocks / 64> nonempty_ = {};
+};
+
+// Used by one thread.
+class Ipv4Index::Editor {
+ public:
+  explicit Editor(const Ipv4Index& index)
+      : index_(new Ipv4Index(index)), overrides_(&index_->overrides_) {}
+
+  // As WithReplaced, whose preconditions hold.
+  void Replace(uint32_t first, uint32_t last, absl::Span<const Ipv4Run> runs);
+  // Ends it.
+  std::shared_ptr<const Ipv4Index> Finish() { return std::move(index_); }
+
+ private:
+  void ReplaceInBlock(uint32_t slot, uint16_t first, uint16_t last,
+                      absl::Span<const Ipv4Piece> pieces);
+
+  std::shared_ptr<Ipv4Index> index_;
+  OverrideMap<HeapBlock>::Editor overrides_;
+  std::vector<Ipv4Piece> pieces_, whole_;
+  // Of a wide range most blocks are the same: whole or empty.
+  std::shared_ptr<const HeapBlock> uniform_;
+  ValueSetId uniform_values_ = kNotListed;
 };
 
 // Runs must be added ascending and disjoint; the builder CHECKs that. One

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "store/check.h"
 
 namespace rbld {
@@ -11,19 +12,19 @@ namespace {
 
 constexpr Ipv6Number kLastAddress = ~Ipv6Number{0};
 
-// A base is position independent: header, keys of the leaves, their offsets in
-// the leaf data, the leaf data, table of value set ids, padding.
-struct BaseHeader {
-  char magic[8] = {'R', 'B', 'L', 'D', 'I', 'P', '6', '\1'};
-  uint64_t total_bytes = 0;
+// The end of a base in a file. Before it stand, position independent: the
+// leaves, their keys, their offsets, and for each id in them the number of its
+// value set.
+struct BaseFoot {
+  char magic[8] = {'R', 'B', 'L', 'D', 'I', 'P', '6', '\2'};
   uint64_t leaf_count = 0;
   uint64_t keys_offset = 0;
   uint64_t offsets_offset = 0;
-  uint64_t leaves_offset = 0;
   uint64_t table_offset = 0;
   uint64_t table_entries = 0;
+  uint64_t reserved[2] = {};
 };
-static_assert(sizeof(BaseHeader) == 64);
+static_assert(sizeof(BaseFoot) == 64);
 
 uint64_t LoadBigEndian(const uint8_t* bytes) {
   uint64_t word;
@@ -247,6 +248,7 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::WithReplaced(
 
   std::shared_ptr<Ipv6Index> next(new Ipv6Index());
   next->base_ = base_;
+  next->table_ = table_;
   next->id_of_local_ = id_of_local_;
   next->changed_leaves_ = changed_leaves_;
   next->changed_bytes_ = changed_bytes_;
@@ -305,7 +307,9 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::WithReplaced(
 
 uint64_t Ipv6Index::MemoryBytes() const {
   uint64_t bytes = sizeof(*this) + changed_bytes_;
-  if (base_ != nullptr) bytes += base_->size();
+  if (base_ != nullptr) {
+    bytes += base_->size() + table_->capacity() * sizeof(ValueSetId);
+  }
   bytes += page_keys_.capacity() * sizeof(Ipv6Number) +
            pages_.capacity() * sizeof(pages_[0]);
   for (const auto& page : pages_) {
@@ -313,6 +317,159 @@ uint64_t Ipv6Index::MemoryBytes() const {
              page->leaves.capacity() * sizeof(Leaf);
   }
   return bytes;
+}
+
+template <typename Visit>
+void Ipv6Index::ForEachLeaf(const Visit& visit) const {
+  for (const auto& page : pages_) {
+    for (size_t i = 0; i < page->leaves.size(); ++i) {
+      visit(page->keys[i], page->leaves[i]);
+    }
+  }
+}
+
+void Ipv6Index::SetBase(std::shared_ptr<const PageRegion> base,
+                        std::vector<Ipv6Number> keys,
+                        absl::Span<const uint64_t> leaves,
+                        std::vector<ValueSetId> table) {
+  base_ = std::move(base);
+  table_ = std::make_shared<const std::vector<ValueSetId>>(std::move(table));
+  id_of_local_ = table_->data();
+  Page content;
+  content.keys = std::move(keys);
+  content.leaves.reserve(leaves.size());
+  for (const uint64_t offset : leaves) {
+    content.leaves.emplace_back(base_, base_->data() + offset);
+  }
+  AddPages(std::move(content));
+}
+
+void Ipv6Index::WriteBase(LocalIds* numbers, ByteSink* sink) const {
+  const uint64_t start = sink->size();
+  // The leaves that did not change keep their ids.
+  LocalIds locals;
+  for (size_t i = 1; table_ != nullptr && i < table_->size(); ++i) {
+    locals.Of((*table_)[i]);
+  }
+  std::vector<Ipv6Number> keys;
+  std::vector<uint64_t> offsets;
+  std::vector<Ipv6Piece> pieces;
+  std::vector<char> encoded;
+  ForEachLeaf([&](Ipv6Number key, const Leaf& leaf) {
+    keys.push_back(key);
+    offsets.push_back(sink->size() - start);
+    const Ipv6LeafView view(leaf.get());
+    if (!view.ids_are_own()) {
+      sink->Append(leaf.get(), view.SizeBytes());
+    } else {
+      pieces.clear();
+      view.AppendPieces(0, kLastAddress, &pieces);
+      for (Ipv6Piece& piece : pieces) piece.id = locals.Of(piece.id);
+      encoded.clear();
+      EncodeIpv6Leaf(pieces, /*ids_are_own=*/false, &encoded);
+      sink->Append(encoded.data(), encoded.size());
+    }
+    sink->AlignTo(sizeof(uint64_t));
+  });
+  static constexpr char kPad[kIndexPadBytes] = {};
+  sink->Append(kPad, sizeof(kPad));
+  BaseFoot foot;
+  foot.leaf_count = keys.size();
+  sink->AlignTo(sizeof(Ipv6Number));
+  foot.keys_offset = sink->size() - start;
+  sink->Append(keys.data(), keys.size() * sizeof(Ipv6Number));
+  foot.offsets_offset = sink->size() - start;
+  sink->Append(offsets.data(), offsets.size() * sizeof(uint64_t));
+  std::vector<uint32_t> table;
+  for (const ValueSetId values : locals.table()) {
+    table.push_back(values == kNotListed ? 0 : numbers->Of(values));
+  }
+  foot.table_offset = sink->size() - start;
+  foot.table_entries = table.size();
+  sink->Append(table.data(), table.size() * sizeof(uint32_t));
+  sink->AlignTo(sizeof(uint64_t));
+  sink->Append(&foot, sizeof(foot));
+}
+
+absl::StatusOr<std::shared_ptr<const Ipv6Index>> Ipv6Index::FromBase(
+    std::shared_ptr<const PageRegion> region,
+    absl::Span<const ValueSetId> values) {
+  const absl::Status malformed =
+      absl::DataLossError("the index file's part for IPv6 is malformed");
+  BaseFoot foot, expected;
+  if (region->size() < sizeof(foot)) return malformed;
+  const uint64_t end = region->size() - sizeof(foot);
+  std::memcpy(&foot, region->data() + end, sizeof(foot));
+  if (std::memcmp(foot.magic, expected.magic, sizeof(foot.magic)) != 0 ||
+      foot.keys_offset % sizeof(Ipv6Number) != 0 || foot.keys_offset > end ||
+      foot.leaf_count > end / sizeof(Ipv6Number) ||
+      foot.offsets_offset !=
+          foot.keys_offset + foot.leaf_count * sizeof(Ipv6Number) ||
+      foot.table_offset !=
+          foot.offsets_offset + foot.leaf_count * sizeof(uint64_t) ||
+      foot.table_offset > end ||
+      foot.table_entries > (end - foot.table_offset) / sizeof(uint32_t)) {
+    return malformed;
+  }
+  const char* const bytes = region->data();
+  std::vector<ValueSetId> table(static_cast<size_t>(foot.table_entries));
+  for (size_t i = 0; i < table.size(); ++i) {
+    uint32_t number;
+    std::memcpy(&number, bytes + foot.table_offset + i * sizeof(number),
+                sizeof(number));
+    if (number >= values.size()) return malformed;
+    table[i] = values[number];
+  }
+  if (foot.leaf_count == 0) return Empty();
+  const auto count = static_cast<size_t>(foot.leaf_count);
+  std::vector<Ipv6Number> keys(count);
+  std::vector<uint64_t> offsets(count);
+  std::memcpy(keys.data(), bytes + foot.keys_offset,
+              count * sizeof(Ipv6Number));
+  std::memcpy(offsets.data(), bytes + foot.offsets_offset,
+              count * sizeof(uint64_t));
+  for (const uint64_t offset : offsets) {
+    if (offset >= foot.keys_offset || offset % sizeof(uint64_t) != 0) {
+      return malformed;
+    }
+  }
+  std::shared_ptr<Ipv6Index> index(new Ipv6Index());
+  index->SetBase(std::move(region), std::move(keys), offsets, std::move(table));
+  return std::shared_ptr<const Ipv6Index>(std::move(index));
+}
+
+std::shared_ptr<const Ipv6Index> Ipv6Index::Rebased(
+    const Ipv6Index& newest, const Ipv6Index& written,
+    const Ipv6Index& from_file) {
+  if (newest.base_ != written.base_) return nullptr;
+  // The file has the leaves of `written`, in their order. `newest` has some of
+  // them still.
+  std::vector<Leaf> in_file;
+  from_file.ForEachLeaf(
+      [&in_file](Ipv6Number, const Leaf& leaf) { in_file.push_back(leaf); });
+  absl::flat_hash_map<const char*, size_t> places;
+  written.ForEachLeaf([&places](Ipv6Number, const Leaf& leaf) {
+    places.emplace(leaf.get(), places.size());
+  });
+  RBLD_CHECK(places.size() == in_file.size(), "the file has other leaves");
+  std::shared_ptr<Ipv6Index> index(new Ipv6Index());
+  index->base_ = from_file.base_;
+  index->table_ = from_file.table_;
+  index->id_of_local_ = from_file.id_of_local_;
+  index->page_keys_ = newest.page_keys_;
+  for (const auto& old_page : newest.pages_) {
+    auto page = std::make_shared<Page>(*old_page);
+    for (Leaf& leaf : page->leaves) {
+      const auto found = places.find(leaf.get());
+      if (found != places.end()) leaf = in_file[found->second];
+      RBLD_CHECK(
+          found != places.end() || Ipv6LeafView(leaf.get()).ids_are_own(),
+          "a leaf of the old base is not in the file");
+      index->CountLeaf(leaf.get(), /*added=*/true);
+    }
+    index->pages_.push_back(std::move(page));
+  }
+  return index;
 }
 
 void Ipv6IndexBuilder::Add(const AddressBytes& first_address,
@@ -344,42 +501,12 @@ std::shared_ptr<const Ipv6Index> Ipv6IndexBuilder::Build() {
   FlushLeaf();
   if (keys_.empty()) return Ipv6Index::Empty();
 
-  BaseHeader header;
-  header.leaf_count = keys_.size();
-  header.keys_offset = sizeof(header);
-  header.offsets_offset =
-      header.keys_offset + keys_.size() * sizeof(Ipv6Number);
-  header.leaves_offset =
-      header.offsets_offset + offsets_.size() * sizeof(uint64_t);
-  header.table_offset = header.leaves_offset + leaves_.size();
-  header.table_entries = local_ids_.table().size();
-  header.total_bytes = header.table_offset +
-                       header.table_entries * sizeof(ValueSetId) +
-                       kIndexPadBytes;
-  auto base =
-      std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
-  char* bytes = base->data();
-  std::memcpy(bytes, &header, sizeof(header));
-  std::memcpy(bytes + header.keys_offset, keys_.data(),
-              keys_.size() * sizeof(Ipv6Number));
-  std::memcpy(bytes + header.offsets_offset, offsets_.data(),
-              offsets_.size() * sizeof(uint64_t));
-  leaves_.MoveTo(bytes + header.leaves_offset);
-  std::memcpy(bytes + header.table_offset, local_ids_.table().data(),
-              header.table_entries * sizeof(ValueSetId));
-
+  auto base = std::make_shared<PageRegion>(static_cast<size_t>(leaves_.size()) +
+                                           kIndexPadBytes);
+  leaves_.MoveTo(base->data());
   std::shared_ptr<Ipv6Index> index(new Ipv6Index());
-  index->base_ = std::move(base);
-  index->id_of_local_ =
-      reinterpret_cast<const ValueSetId*>(bytes + header.table_offset);
-  Ipv6Index::Page content;
-  content.keys = std::move(keys_);
-  content.leaves.reserve(offsets_.size());
-  for (uint64_t offset : offsets_) {
-    content.leaves.emplace_back(index->base_,
-                                bytes + header.leaves_offset + offset);
-  }
-  index->AddPages(std::move(content));
+  index->SetBase(std::move(base), std::move(keys_), offsets_,
+                 local_ids_.table());
   *this = Ipv6IndexBuilder();
   return index;
 }

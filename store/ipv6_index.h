@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/ip_prefix.h"
+#include "store/byte_sink.h"
 #include "store/index_memory.h"
 #include "store/ipv6_leaf.h"
 #include "store/local_ids.h"
@@ -41,6 +42,8 @@ class Ipv6Index {
   ValueSetId Lookup(const AddressBytes& address) const;
   // Is any address of first..last (inclusive) in a run?
   bool AnyWithin(const AddressBytes& first, const AddressBytes& last) const;
+  // Nothing is listed, or nothing is after changes.
+  bool empty() const { return pages_.empty(); }
   // Starts loading what Lookup(address) will read.
   void Prefetch(const AddressBytes& address) const;
 
@@ -60,6 +63,16 @@ class Ipv6Index {
   uint64_t MemoryBytes() const;
   // How many blocks differ from the base; a rebuild makes it 0.
   uint32_t changed_blocks() const { return changed_leaves_; }
+  uint64_t ChangedBytes() const { return changed_bytes_; }
+
+  // As Ipv4Index's.
+  void WriteBase(LocalIds* numbers, ByteSink* sink) const;
+  static absl::StatusOr<std::shared_ptr<const Ipv6Index>> FromBase(
+      std::shared_ptr<const PageRegion> region,
+      absl::Span<const ValueSetId> values);
+  static std::shared_ptr<const Ipv6Index> Rebased(const Ipv6Index& newest,
+                                                  const Ipv6Index& written,
+                                                  const Ipv6Index& from_file);
 
  private:
   friend class Ipv6IndexBuilder;
@@ -106,12 +119,21 @@ class Ipv6Index {
                  Page* page);
   void CountLeaf(const char* leaf, bool added);
   static Leaf MakeLeaf(absl::Span<const Ipv6Piece> pieces);
+  // Calls visit(key, leaf) for all leaves.
+  template <typename Visit>
+  void ForEachLeaf(const Visit& visit) const;
+  // Makes the pages; `leaves` counts from the base's start.
+  void SetBase(std::shared_ptr<const PageRegion> base,
+               std::vector<Ipv6Number> keys, absl::Span<const uint64_t> leaves,
+               std::vector<ValueSetId> table);
 
   // The first keys are 0; both empty if the index is.
   std::vector<Ipv6Number> page_keys_;
   std::vector<std::shared_ptr<const Page>> pages_;
-  // The base: null if there is none.
+  // The base's leaves: null if there is none. The value set ids are by the ids
+  // in them.
   std::shared_ptr<const PageRegion> base_;
+  std::shared_ptr<const std::vector<ValueSetId>> table_;
   const ValueSetId* id_of_local_ = nullptr;
 
   uint32_t changed_leaves_ = 0;

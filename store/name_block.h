@@ -53,6 +53,12 @@ class NameBlockView {
         width_(head.width()) {}
 
   uint32_t count() const { return count_; }
+  const char* data() const { return rests_; }
+  // Of the data, as EncodeNameBlock appended it.
+  size_t SizeBytes() const {
+    const size_t id_bytes = width_ == 0 ? 4 : PackedBytes(count_, width_);
+    return (size_t{count_} * kRestBytes + id_bytes + 3) / 4 * 4;
+  }
 
   // The place of a node; count() if there is none.
   uint32_t Find(uint64_t fingerprint) const {

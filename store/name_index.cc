@@ -10,19 +10,29 @@
 namespace rbld {
 namespace {
 
-// A base is position independent: header, block heads, data of the blocks,
-// table of decisions, padding.
-struct BaseHeader {
-  char magic[8] = {'R', 'B', 'L', 'D', 'N', 'A', 'M', '\1'};
-  uint64_t total_bytes = 0;
+// What a node decides, in a file: numbers of value sets.
+struct FileDecision {
+  uint32_t exact = 0;
+  uint32_t below = 0;
+  uint32_t flags = 0;
+};
+
+// The end of a base in a file. Before it stand, position independent: the data
+// of the blocks, their heads, and the FileDecisions by the ids in the blocks.
+struct BaseFoot {
+  char magic[8] = {'R', 'B', 'L', 'D', 'N', 'A', 'M', '\2'};
   uint64_t node_count = 0;
   uint64_t heads_offset = 0;
-  uint64_t data_offset = 0;
   uint64_t table_offset = 0;
   uint64_t table_entries = 0;
-  uint64_t reserved = 0;
+  FileDecision root;
+  uint32_t reserved[3] = {};
 };
-static_assert(sizeof(BaseHeader) == 64);
+static_assert(sizeof(BaseFoot) == 64);
+
+constexpr size_t kHeadsBytes = 65536 * sizeof(NameBlockHead);
+// Behind the data, so that what a lookup reads too much is there.
+static_assert(kHeadsBytes >= kIndexPadBytes);
 
 // The label at the front of `*name` with its length byte, which is removed
 // from it. A length that goes beyond the end gives what there is.
@@ -213,8 +223,131 @@ std::shared_ptr<const NameIndex> NameIndex::WithReplaced(
 }
 
 uint64_t NameIndex::MemoryBytes() const {
-  return sizeof(*this) + overrides_.MemoryBytes() +
-         (base_ == nullptr ? 0 : base_->size());
+  if (base_ == nullptr) return sizeof(*this) + overrides_.MemoryBytes();
+  return sizeof(*this) + overrides_.MemoryBytes() + base_->size() +
+         table_->capacity() * sizeof(Decision);
+}
+
+void NameIndex::SetBase(std::shared_ptr<const PageRegion> base,
+                        uint64_t heads_offset,
+                        std::vector<Decision> decisions) {
+  base_ = std::move(base);
+  data_ = base_->data();
+  heads_ = reinterpret_cast<const NameBlockHead*>(data_ + heads_offset);
+  table_ = std::make_shared<const std::vector<Decision>>(std::move(decisions));
+  decisions_ = table_->data();
+}
+
+void NameIndex::WriteBase(LocalIds* numbers, ByteSink* sink) const {
+  const uint64_t start = sink->size();
+  // The blocks that did not change keep their ids.
+  DecisionTable table;
+  for (size_t i = 0; table_ != nullptr && i < table_->size(); ++i) {
+    table.IdOf((*table_)[i]);
+  }
+  std::vector<NameBlockHead> heads(kBlocks);
+  std::vector<NameBlockNode> nodes;
+  std::vector<char> encoded;
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    const auto place =
+        static_cast<uint32_t>((sink->size() - start) / sizeof(uint32_t));
+    const HeapBlock* const block = overrides_.Get(slot);
+    if (block == nullptr) {
+      if (heads_ == nullptr || heads_[slot].count() == 0) continue;
+      const NameBlockView view(heads_[slot], data_);
+      heads[slot] = heads_[slot];
+      sink->Append(view.data(), view.SizeBytes());
+    } else {
+      const NameBlockView view(block->head, block->data.data());
+      if (view.count() == 0) continue;
+      nodes.clear();
+      for (uint32_t i = 0; i < view.count(); ++i) {
+        nodes.push_back({uint64_t{slot} << 48 | view.RestAt(i),
+                         table.IdOf(block->decisions[view.IdAt(i)])});
+      }
+      encoded.clear();
+      heads[slot] = EncodeNameBlock(nodes, &encoded);
+      sink->Append(encoded.data(), encoded.size());
+    }
+    heads[slot].place = place;
+  }
+  const auto for_file = [numbers](const Decision& decision) {
+    const auto number = [numbers](ValueSetId values) {
+      return values == kNotListed ? 0 : numbers->Of(values);
+    };
+    return FileDecision{number(decision.exact), number(decision.below),
+                        decision.flags};
+  };
+  BaseFoot foot;
+  foot.node_count = node_count_;
+  foot.root = for_file(root_);
+  sink->AlignTo(sizeof(uint64_t));
+  foot.heads_offset = sink->size() - start;
+  sink->Append(heads.data(), kHeadsBytes);
+  foot.table_offset = sink->size() - start;
+  foot.table_entries = table.decisions().size();
+  for (const Decision& decision : table.decisions()) {
+    const FileDecision out = for_file(decision);
+    sink->Append(&out, sizeof(out));
+  }
+  sink->AlignTo(sizeof(uint64_t));
+  sink->Append(&foot, sizeof(foot));
+}
+
+absl::StatusOr<std::shared_ptr<const NameIndex>> NameIndex::FromBase(
+    std::shared_ptr<const PageRegion> region,
+    absl::Span<const ValueSetId> values, uint64_t seed) {
+  const absl::Status malformed =
+      absl::DataLossError("the index file's part for names is malformed");
+  BaseFoot foot, expected;
+  if (region->size() < sizeof(foot)) return malformed;
+  const uint64_t end = region->size() - sizeof(foot);
+  std::memcpy(&foot, region->data() + end, sizeof(foot));
+  if (std::memcmp(foot.magic, expected.magic, sizeof(foot.magic)) != 0 ||
+      foot.heads_offset % sizeof(uint64_t) != 0 || foot.heads_offset > end ||
+      foot.table_offset != foot.heads_offset + kHeadsBytes ||
+      foot.table_offset > end ||
+      foot.table_entries > (end - foot.table_offset) / sizeof(FileDecision)) {
+    return malformed;
+  }
+  bool known = true;
+  const auto from_file = [&](const FileDecision& in) {
+    known = known && in.exact < values.size() && in.below < values.size();
+    return known ? Decision{values[in.exact], values[in.below], in.flags}
+                 : Decision();
+  };
+  std::vector<Decision> decisions(static_cast<size_t>(foot.table_entries));
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    FileDecision in;
+    std::memcpy(&in, region->data() + foot.table_offset + i * sizeof(in),
+                sizeof(in));
+    decisions[i] = from_file(in);
+  }
+  std::shared_ptr<NameIndex> index(new NameIndex(seed));
+  index->root_ = from_file(foot.root);
+  if (!known) return malformed;
+  index->node_count_ = foot.node_count;
+  index->SetBase(std::move(region), foot.heads_offset, std::move(decisions));
+  return std::shared_ptr<const NameIndex>(std::move(index));
+}
+
+std::shared_ptr<const NameIndex> NameIndex::Rebased(
+    const NameIndex& newest, const NameIndex& written,
+    const NameIndex& from_file) {
+  if (newest.base_ != written.base_) return nullptr;
+  std::shared_ptr<NameIndex> index(new NameIndex(from_file));
+  index->root_ = newest.root_;
+  index->node_count_ = newest.node_count_;
+  OverrideMap<HeapBlock>::Editor editor(&index->overrides_);
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    std::shared_ptr<const HeapBlock> block = newest.overrides_.Share(slot);
+    if (block == nullptr || block.get() == written.overrides_.Get(slot)) {
+      continue;
+    }
+    const uint64_t bytes = HeapBytes(block.get());
+    editor.Set(slot, std::move(block), bytes, 0);
+  }
+  return index;
 }
 
 NameIndexBuilder::NameIndexBuilder(uint64_t seed)
@@ -311,33 +444,14 @@ std::shared_ptr<const NameIndex> NameIndexBuilder::Build() {
   heads_.resize(NameIndex::kBlocks);
   for (uint32_t part = 0; part < kParts; ++part) EncodePart(part);
 
-  BaseHeader header;
-  header.node_count = node_count_;
-  header.heads_offset = sizeof(header);
-  header.data_offset =
-      header.heads_offset + heads_.size() * sizeof(NameBlockHead);
-  header.table_offset = header.data_offset + data_.size();
-  header.table_entries = decisions_.decisions().size();
-  header.total_bytes = header.table_offset +
-                       header.table_entries * sizeof(NameIndex::Decision) +
-                       kIndexPadBytes;
-  auto base =
-      std::make_shared<PageRegion>(static_cast<size_t>(header.total_bytes));
-  char* bytes = base->data();
-  std::memcpy(bytes, &header, sizeof(header));
-  std::memcpy(bytes + header.heads_offset, heads_.data(),
-              heads_.size() * sizeof(NameBlockHead));
-  data_.MoveTo(bytes + header.data_offset);
-  std::memcpy(bytes + header.table_offset, decisions_.decisions().data(),
-              header.table_entries * sizeof(NameIndex::Decision));
-
+  const uint64_t heads_offset = (data_.size() + sizeof(uint64_t) - 1) /
+                                sizeof(uint64_t) * sizeof(uint64_t);
+  auto base = std::make_shared<PageRegion>(static_cast<size_t>(heads_offset) +
+                                           kHeadsBytes);
+  data_.MoveTo(base->data());
+  std::memcpy(base->data() + heads_offset, heads_.data(), kHeadsBytes);
   index->node_count_ = node_count_;
-  index->heads_ =
-      reinterpret_cast<const NameBlockHead*>(bytes + header.heads_offset);
-  index->data_ = bytes + header.data_offset;
-  index->decisions_ =
-      reinterpret_cast<const NameIndex::Decision*>(bytes + header.table_offset);
-  index->base_ = std::move(base);
+  index->SetBase(std::move(base), heads_offset, decisions_.Take());
   return index;
 }
 

@@ -21,9 +21,12 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "store/byte_sink.h"
 #include "store/index_memory.h"
+#include "store/local_ids.h"
 #include "store/name_block.h"
 #include "store/override_map.h"
 #include "store/resolved.h"
@@ -68,12 +71,26 @@ class NameIndex {
   std::shared_ptr<const NameIndex> WithReplaced(
       absl::Span<const NameNode> nodes) const;
 
+  // No node is present, and the root decides nothing.
+  bool empty() const { return node_count_ == 0 && root_ == Decision(); }
+
   // Heap and mapped bytes. Blocks shared with other indexes count in full.
   uint64_t MemoryBytes() const;
   // Nodes that are present, the root not counted.
   uint64_t node_count() const { return node_count_; }
   // How many blocks differ from the base; a rebuild makes it 0.
   uint32_t changed_blocks() const { return overrides_.set_slots(); }
+  uint64_t ChangedBytes() const { return overrides_.MemoryBytes(); }
+
+  // As Ipv4Index's. A base has fingerprints under the seed that it was written
+  // with.
+  void WriteBase(LocalIds* numbers, ByteSink* sink) const;
+  static absl::StatusOr<std::shared_ptr<const NameIndex>> FromBase(
+      std::shared_ptr<const PageRegion> region,
+      absl::Span<const ValueSetId> values, uint64_t seed);
+  static std::shared_ptr<const NameIndex> Rebased(const NameIndex& newest,
+                                                  const NameIndex& written,
+                                                  const NameIndex& from_file);
 
  private:
   friend class NameIndexBuilder;
@@ -136,16 +153,20 @@ class NameIndex {
       absl::Span<const std::pair<uint64_t, const NameNode*>> nodes,
       OverrideMap<HeapBlock>::Editor* editor);
   static uint64_t HeapBytes(const HeapBlock* block);
+  void SetBase(std::shared_ptr<const PageRegion> base, uint64_t heads_offset,
+               std::vector<Decision> decisions);
 
   uint64_t seed_;
   // The node of the empty name; not among the others.
   Decision root_;
   uint64_t node_count_ = 0;
-  // The base: one region that starts with a BaseHeader (see the .cc file);
-  // null if it is empty. The three pointers point into it.
+  // The base: one region of the blocks' data and, behind them, their heads;
+  // null if it is empty. The two pointers point into it.
   std::shared_ptr<const PageRegion> base_;
   const NameBlockHead* heads_ = nullptr;  // kBlocks of them
   const char* data_ = nullptr;
+  // By the ids in the base's blocks.
+  std::shared_ptr<const std::vector<Decision>> table_;
   const Decision* decisions_ = nullptr;
 
   OverrideMap<HeapBlock> overrides_;

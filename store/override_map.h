@@ -33,6 +33,12 @@ class OverrideMap {
     return page->blocks[slot & 255].get();
   }
 
+  // As Get, with a reference.
+  std::shared_ptr<const Block> Share(uint32_t slot) const {
+    const Page* page = pages_[slot >> 8].get();
+    return page == nullptr ? nullptr : page->blocks[slot & 255];
+  }
+
   uint32_t set_slots() const { return set_slots_; }
   // The blocks' own bytes, as told to Set, and those of the pages.
   uint64_t MemoryBytes() const { return bytes_; }

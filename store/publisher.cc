@@ -1,7 +1,6 @@
 #include "store/publisher.h"
 
 #include <algorithm>
-#include <random>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
@@ -53,12 +52,19 @@ PublisherImpl::PublisherImpl(PublisherOptions options)
     : options_(std::move(options)) {}
 
 PublisherImpl::~PublisherImpl() {
+  StopFiles();
   {
     MutexLock lock(&queue_mutex_);
     stopping_ = true;
   }
   queue_changed_.NotifyAll();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // So that the next start has little to make again.
+  if (absl::Status status = WriteIndexFiles(/*at_stop=*/true); !status.ok()) {
+    LogError(absl::StrCat("writing the index of a list: ", status.message(),
+                          "; the next start takes longer"));
+  }
 }
 
 absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
@@ -79,8 +85,6 @@ absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
                            });
   if (!relay_cases.ok()) return relay_cases.status();
   relay_cases_ = *std::move(relay_cases);
-  std::random_device random;
-  name_seed_ = uint64_t{random()} << 32 | random();
   absl::StatusOr<StoreState> state = StoreState::Load(*database_);
   if (!state.ok()) return state.status();
   uint64_t first_journal = 0;
@@ -125,6 +129,7 @@ absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
   NoteNextExpiry();
   relay_cases_->NoteNextDue();
   thread_ = std::thread([this] { Loop(); });
+  files_thread_ = std::thread([this] { FilesLoop(); });
   return absl::OkStatus();
 }
 
@@ -188,7 +193,7 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
       *database_, shape,
       std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(
           read, database_->family(FamilyId::kListings))));
-  return BuildListIndex(&resolver, name_seed_);
+  return BuildListIndex(&resolver, database_->name_seed());
 }
 
 absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
@@ -220,7 +225,7 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
       indexes[spec.name] = known->second;
     } else {
       absl::StatusOr<std::shared_ptr<const ListIndex>> index =
-          BuildIndex(spec.name, state, nullptr);
+          StartIndex(spec.name, state);
       if (!index.ok()) return index.status();
       indexes[spec.name] = *std::move(index);
     }
@@ -255,6 +260,13 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
   specs_ = std::move(specs);
   zones_ = std::move(zones);
   indexes_ = std::move(indexes);
+  // The file of a list that is not shown falls behind, and holds up nothing.
+  std::map<ListId, IndexFileState> files;
+  for (const auto& [name, index] : indexes_) {
+    const ListId list = state_.lists.find(name)->second;
+    files[list] = index_files_[list];
+  }
+  index_files_ = std::move(files);
   std::map<std::string, uint32_t, std::less<>> serials;
   for (const ZoneSpec& zone : zones_) {
     const auto visible = visible_serials_.find(zone.name);
@@ -295,6 +307,10 @@ absl::Status PublisherImpl::Commit(StagedBatch* staged) {
   }
   state_ = staged->state();
   indexes_ = staged->indexes();
+  for (const auto& [list, targets] : staged->touched()) {
+    index_files_[state_.lists.find(list)->second].changes_behind +=
+        targets.size();
+  }
   for (auto& [list, targets] : rebuilding_) {
     const auto touched = staged->touched().find(list);
     if (touched == staged->touched().end()) continue;
@@ -476,6 +492,14 @@ absl::Status PublisherImpl::TrimJournal() {
   if (now_seconds == last_trim_) return absl::OkStatus();
   last_trim_ = now_seconds;
   const int64_t oldest = now_seconds - options_.journal_max_age_seconds;
+  // What an index file does not have is kept for the next start.
+  uint64_t needed = UINT64_MAX;
+  {
+    MutexLock lock(&state_mutex_);
+    for (const auto& [list, file] : index_files_) {
+      if (file.sequence != 0) needed = std::min(needed, file.sequence + 1);
+    }
+  }
   rocksdb::ColumnFamilyHandle* journal = database_->family(FamilyId::kJournal);
   rocksdb::ColumnFamilyHandle* bulk = database_->family(FamilyId::kBulk);
   std::unique_ptr<rocksdb::Iterator> it(
@@ -489,7 +513,7 @@ absl::Status PublisherImpl::TrimJournal() {
       return CorruptRecord("journal entry");
     }
     if (journal_changes_ <= options_.journal_max_changes &&
-        entry.time >= oldest) {
+        (entry.time >= oldest || first >= needed)) {
       break;
     }
     journal_changes_ -= std::min(journal_changes_, entry.change_count);

@@ -109,6 +109,12 @@ struct PublisherOptions {
   std::function<void(std::shared_ptr<const StoreView>)> on_publish;
   uint64_t journal_max_changes = 20'000'000;
   int64_t journal_max_age_seconds = 30 * 86400;
+  // Lists of fewer records have no index file: reading them takes no time.
+  uint64_t index_file_min_records = 20'000;
+  // A new one is written when so many targets differ from it, and at a stop
+  // when a tenth of that do. It is looked for that so often.
+  uint64_t index_file_max_changes = 50'000;
+  int index_file_look_milliseconds = 1000;
   // For tests that lose unsynced data or fail I/O.
   std::shared_ptr<rocksdb::FileSystem> file_system;
   bool sync = true;
@@ -123,6 +129,8 @@ struct StoreStats {
   uint64_t changes = 0;  // changes in them
   uint64_t expired = 0;
   uint64_t imports = 0;
+  uint64_t index_files_written = 0;  // since start
+  uint64_t index_files_read = 0;
   uint64_t disk_bytes = 0;
   uint64_t value_sets = 0;
   // Every list that the store has data of, configured or not.

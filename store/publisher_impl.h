@@ -22,6 +22,7 @@
 #include "base/mutex.h"
 #include "store/database.h"
 #include "store/dataset_diff.h"
+#include "store/index_file.h"
 #include "store/publisher.h"
 #include "store/relay/cases_impl.h"
 #include "store/staged_batch.h"
@@ -114,6 +115,36 @@ class PublisherImpl : public Publisher {
                             std::shared_ptr<const ListIndex> index);
   absl::StatusOr<DatasetRecord> PrepareDataset(const ImportOptions& options);
 
+  // ---- index files (publisher_files.cc) ----
+  struct IndexFileState {
+    uint64_t sequence = 0;  // 0: there is none
+    // Targets changed since, and whether the index was built anew.
+    uint64_t changes_behind = 0;
+    bool rebuilt = false;
+    int64_t written_seconds = 0;
+    int64_t retry_seconds = 0;  // not before, after a failure
+  };
+  std::string IndexFolder() const;
+  std::string IndexPath(ListId list) const;
+  IndexFileId IndexIdOf(ListId list) const;
+  // From its file if there is a good one, else from the records.
+  absl::StatusOr<std::shared_ptr<const ListIndex>> StartIndex(
+      const std::string& name, const StoreState& state);
+  absl::StatusOr<std::shared_ptr<const ListIndex>> ReadIndex(
+      ListId list, const StoreState& state, uint64_t records,
+      IndexFileState* file_state);
+  bool WantsIndexFile(const ListIndex& index, const IndexFileState& file,
+                      bool at_stop, int64_t now_seconds) const;
+  // Those that are due.
+  absl::Status WriteIndexFiles(bool at_stop);
+  absl::Status WriteOneIndexFile(const std::string& name, ListId list,
+                                 uint64_t sequence, const ListIndex& index,
+                                 uint64_t changes_behind);
+  absl::Status RebaseIndex(const std::string& name, ListId list,
+                           std::shared_ptr<const ListIndex> written);
+  void FilesLoop();
+  void StopFiles();
+
   // ---- reading (publisher_read.cc) ----
   StoreState StateCopy() const;
   absl::Status HistoryOfEntry(const StoreState& state, uint64_t sequence,
@@ -127,8 +158,6 @@ class PublisherImpl : public Publisher {
   const PublisherOptions options_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<RelayCasesImpl> relay_cases_;
-  uint64_t name_seed_ = 0;
-
   // ---- the queue ----
   mutable Mutex queue_mutex_;
   CondVar queue_changed_;
@@ -156,12 +185,19 @@ class PublisherImpl : public Publisher {
   std::set<std::string> importing_ RBLD_GUARDED_BY(state_mutex_);
   StoreStats stats_ RBLD_GUARDED_BY(state_mutex_);
   uint64_t next_bulk_id_ RBLD_GUARDED_BY(state_mutex_) = 1;
+  std::map<ListId, IndexFileState> index_files_ RBLD_GUARDED_BY(state_mutex_);
 
   // ---- the thread's own ----
   int64_t next_expiry_ = 0;  // 0: none
   uint64_t journal_changes_ = 0;
   int64_t last_trim_ = 0;
   std::thread thread_;
+
+  // ---- the thread that writes index files ----
+  Mutex files_mutex_;
+  CondVar files_wake_;
+  bool files_stopping_ RBLD_GUARDED_BY(files_mutex_) = false;
+  std::thread files_thread_;
 };
 
 }  // namespace rbld

@@ -586,6 +586,7 @@ absl::Status PublisherImpl::InstallIndex(
       visible_serials_[zone] = record.serial;
     }
     if (specs_.find(list) != specs_.end()) indexes_[list] = std::move(index);
+    index_files_[state_.lists.find(list)->second].rebuilt = true;
     rebuilding_.erase(list);
     rebuild_done_.NotifyAll();
     PublishView();

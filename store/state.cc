@@ -62,6 +62,14 @@ ListShape StoreState::Shape(ListId list) const {
   return shape;
 }
 
+uint64_t StoreState::Records(ListId list) const {
+  uint64_t records = 0;
+  for (const auto& [id, dataset] : datasets) {
+    if (dataset.list == list) records += dataset.listings + dataset.exemptions;
+  }
+  return records;
+}
+
 const DatasetRecord* StoreState::FindDataset(ListId list,
                                              absl::string_view source) const {
   for (const auto& [id, dataset] : datasets) {

@@ -24,6 +24,8 @@ struct StoreState {
   static absl::StatusOr<StoreState> Load(const Database& database);
 
   ListShape Shape(ListId list) const;
+  // Listings and exemptions of a list.
+  uint64_t Records(ListId list) const;
   // nullptr when there is none.
   const DatasetRecord* FindDataset(ListId list, absl::string_view source) const;
   // Makes it when there is none. Source "" is the list-wide exemptions'.

@@ -1,0 +1,282 @@
+// The index files of PublisherImpl: read at the start, written behind what
+// serves by a thread of their own.
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_util.h"
+#include "base/log.h"
+#include "store/index_file.h"
+#include "store/index_replay.h"
+#include "store/publisher_impl.h"
+
+namespace rbld {
+namespace {
+
+// What makes a new file besides many changes: memory for what differs from the
+// base beyond this part of the index and this much; or the file's age, if
+// anything changed at all.
+constexpr uint64_t kChangedPart = 16;
+constexpr uint64_t kChangedBytes = 4 << 20;
+constexpr int64_t kOldestSeconds = 86400;
+constexpr int64_t kRetrySeconds = 60;
+// A start does not replay more than this and this part of the list.
+constexpr uint64_t kMostReplayed = 10'000;
+constexpr uint64_t kReplayedPart = 20;
+// How long an index is waited for that some query still looks at.
+constexpr int kMostWaits = 200;
+constexpr std::chrono::milliseconds kWait{20};
+
+uint64_t ChangedBytes(const ListIndex& index) {
+  return index.ipv4->ChangedBytes() + index.ipv6->ChangedBytes() +
+         index.names->ChangedBytes();
+}
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+}  // namespace
+
+std::string PublisherImpl::IndexFolder() const {
+  return absl::StrCat(options_.directory, "/index");
+}
+
+std::string PublisherImpl::IndexPath(ListId list) const {
+  return absl::StrCat(IndexFolder(), "/", list, ".idx");
+}
+
+IndexFileId PublisherImpl::IndexIdOf(ListId list) const {
+  return {database_->epoch(), list, database_->name_seed()};
+}
+
+absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::ReadIndex(
+    ListId list, const StoreState& state, uint64_t records,
+    IndexFileState* file_state) {
+  absl::StatusOr<IndexFile> file =
+      IndexFile::Open(IndexPath(list), IndexIdOf(list));
+  if (!file.ok()) return file.status();
+  if (file->sequence() > state.sequence) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(IndexPath(list), " is of sequence ", file->sequence(),
+                     ", which the store has lost"));
+  }
+  absl::StatusOr<std::shared_ptr<const ListIndex>> index =
+      file->Read(database_->values().get());
+  if (!index.ok()) return index.status();
+  absl::StatusOr<ReplayedIndex> replayed = ReplayJournal(
+      *database_, state, list, file->sequence(), *std::move(index),
+      std::max(kMostReplayed, records / kReplayedPart));
+  if (!replayed.ok()) return replayed.status();
+  file_state->sequence = file->sequence();
+  file_state->changes_behind = replayed->targets;
+  file_state->written_seconds = options_.clock->NowSeconds();
+  return std::move(replayed->index);
+}
+
+absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::StartIndex(
+    const std::string& name, const StoreState& state) {
+  const ListId list = state.lists.find(name)->second;
+  const uint64_t records = state.Records(list);
+  const auto start = std::chrono::steady_clock::now();
+  IndexFileState file_state;
+  absl::StatusOr<std::shared_ptr<const ListIndex>> index =
+      ReadIndex(list, state, records, &file_state);
+  if (index.ok()) {
+    LogInfo(absl::StrCat("list ", name, ": ", records,
+                         " records; index of sequence ", file_state.sequence,
+                         " read, ", file_state.changes_behind,
+                         " targets resolved again, ",
+                         static_cast<int>(SecondsSince(start) * 1000), " ms"));
+    MutexLock lock(&state_mutex_);
+    index_files_[list] = file_state;
+    ++stats_.index_files_read;
+    return index;
+  }
+  if (!absl::IsNotFound(index.status())) {
+    LogWarning(absl::StrCat(
+        "list ", name,
+        ": the index is built from the records: ", index.status().message()));
+    // It must not come to be of use later, when the sequence that it tells has
+    // been given to something else.
+    std::error_code ignored;
+    std::filesystem::remove(IndexPath(list), ignored);
+  }
+  return BuildIndex(name, state, nullptr);
+}
+
+bool PublisherImpl::WantsIndexFile(const ListIndex& index,
+                                   const IndexFileState& file, bool at_stop,
+                                   int64_t now_seconds) const {
+  if (file.sequence == 0 || file.rebuilt) return true;
+  if (file.changes_behind == 0) return false;
+  // A start has to make the changes again.
+  const uint64_t most = options_.index_file_max_changes;
+  if (at_stop) return file.changes_behind > most / 10;
+  return file.changes_behind > most ||
+         ChangedBytes(index) >
+             index.MemoryBytes() / kChangedPart + kChangedBytes ||
+         now_seconds - file.written_seconds >= kOldestSeconds;
+}
+
+absl::Status PublisherImpl::WriteIndexFiles(bool at_stop) {
+  struct Due {
+    std::string name;
+    ListId list;
+    std::shared_ptr<const ListIndex> index;
+    uint64_t sequence;
+    uint64_t changes_behind;
+  };
+  const int64_t now_seconds = options_.clock->NowSeconds();
+  std::vector<Due> due;
+  {
+    MutexLock lock(&state_mutex_);
+    for (const auto& [name, index] : indexes_) {
+      const ListId list = state_.lists.find(name)->second;
+      // While an import's index is being built, what is shown is not what is
+      // stored.
+      if (rebuilding_.count(name) != 0 ||
+          state_.Records(list) < options_.index_file_min_records) {
+        continue;
+      }
+      IndexFileState& file = index_files_[list];
+      if (now_seconds >= file.retry_seconds &&
+          WantsIndexFile(*index, file, at_stop, now_seconds)) {
+        due.push_back(
+            {name, list, index, state_.sequence, file.changes_behind});
+        file.rebuilt = false;
+      }
+    }
+  }
+  for (Due& one : due) {
+    absl::Status status = WriteOneIndexFile(one.name, one.list, one.sequence,
+                                            *one.index, one.changes_behind);
+    if (!status.ok()) {
+      MutexLock lock(&state_mutex_);
+      IndexFileState& file = index_files_[one.list];
+      file.rebuilt = true;
+      file.retry_seconds = now_seconds + kRetrySeconds;
+      return status;
+    }
+    if (at_stop || ChangedBytes(*one.index) == 0) continue;
+    status = RebaseIndex(one.name, one.list, std::move(one.index));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublisherImpl::WriteOneIndexFile(const std::string& name,
+                                              ListId list, uint64_t sequence,
+                                              const ListIndex& index,
+                                              uint64_t changes_behind) {
+  absl::Status status = MakeDirectories(IndexFolder());
+  if (!status.ok()) return status;
+  const auto start = std::chrono::steady_clock::now();
+  status = WriteIndexFile(database_->env(), IndexPath(list), IndexIdOf(list),
+                          sequence, index, *database_->values());
+  if (!status.ok()) return status;
+  {
+    MutexLock lock(&state_mutex_);
+    IndexFileState& file = index_files_[list];
+    file.sequence = sequence;
+    file.written_seconds = options_.clock->NowSeconds();
+    // What came meanwhile is counted for the next one.
+    file.changes_behind -= changes_behind;
+    ++stats_.index_files_written;
+  }
+  LogInfo(absl::StrCat("list ", name, ": index of sequence ", sequence,
+                       " written in ",
+                       static_cast<int>(SecondsSince(start) * 1000), " ms"));
+  return absl::OkStatus();
+}
+
+// Puts the file just written under the index, so that what was changed before
+// needs no memory of its own any more.
+absl::Status PublisherImpl::RebaseIndex(
+    const std::string& name, ListId list,
+    std::shared_ptr<const ListIndex> written) {
+  absl::StatusOr<IndexFile> file =
+      IndexFile::Open(IndexPath(list), IndexIdOf(list));
+  if (!file.ok()) return file.status();
+  absl::StatusOr<std::shared_ptr<const ListIndex>> from_file =
+      file->Map(database_->values().get());
+  if (!from_file.ok()) return from_file.status();
+  std::weak_ptr<const ListIndex> old;
+  bool installed = false;
+  absl::Status status = RunOnThread([&]() -> absl::Status {
+    MutexLock lock(&state_mutex_);
+    const auto newest = indexes_.find(name);
+    if (newest == indexes_.end() || rebuilding_.count(name) != 0) {
+      return absl::OkStatus();
+    }
+    auto rebased = std::make_shared<ListIndex>(*newest->second);
+    rebased->ipv4 = Ipv4Index::Rebased(*newest->second->ipv4, *written->ipv4,
+                                       *(*from_file)->ipv4);
+    rebased->ipv6 = Ipv6Index::Rebased(*newest->second->ipv6, *written->ipv6,
+                                       *(*from_file)->ipv6);
+    rebased->names = NameIndex::Rebased(*newest->second->names, *written->names,
+                                        *(*from_file)->names);
+    // An import has built it anew meanwhile.
+    if (rebased->ipv4 == nullptr || rebased->ipv6 == nullptr ||
+        rebased->names == nullptr) {
+      return absl::OkStatus();
+    }
+    old = newest->second;
+    newest->second = std::move(rebased);
+    installed = true;
+    PublishView();
+    return absl::OkStatus();
+  });
+  written.reset();
+  from_file->reset();
+  if (!status.ok() || !installed) return status;
+  // The old index first gives up its memory.
+  for (int i = 0; i < kMostWaits && !old.expired(); ++i) {
+    MutexLock lock(&files_mutex_);
+    if (files_stopping_) return absl::OkStatus();
+    files_wake_.WaitFor(&files_mutex_, kWait);
+  }
+  if (!file->MoveToMemory()) {
+    LogWarning(absl::StrCat("list ", name,
+                            ": part of the index stays mapped from its file"));
+  }
+  return absl::OkStatus();
+}
+
+void PublisherImpl::FilesLoop() {
+  // Behind everything else: who asks must not notice. (On Linux the priority is
+  // the thread's.)
+  setpriority(PRIO_PROCESS, 0, 19);
+  const std::chrono::milliseconds look(options_.index_file_look_milliseconds);
+  while (true) {
+    {
+      MutexLock lock(&files_mutex_);
+      if (!files_stopping_) files_wake_.WaitFor(&files_mutex_, look);
+      if (files_stopping_) return;
+    }
+    absl::Status status = WriteIndexFiles(/*at_stop=*/false);
+    if (!status.ok()) {
+      LogError(absl::StrCat("writing the index of a list: ", status.message(),
+                            "; the next start takes longer. It is tried again "
+                            "in ",
+                            kRetrySeconds, " seconds"));
+    }
+  }
+}
+
+void PublisherImpl::StopFiles() {
+  {
+    MutexLock lock(&files_mutex_);
+    files_stopping_ = true;
+  }
+  files_wake_.NotifyAll();
+  if (files_thread_.joinable()) files_thread_.join();
+}
+
+}  // namespace rbld
