@@ -44,8 +44,11 @@ class Replay {
   absl::Status ReadBulk(const JournalEntry& entry);
   absl::Status Take(absl::string_view key, absl::string_view after);
   // Those of the IPv4 targets that one editor can make.
-  absl::Status ApplyIpv4(const Ipv4Index& before, Resolver* stored,
-                         Ipv4Index::Editor* editor);
+  absl::Status ApplyIpv4(const Ipv4Index& before, Ipv4Index::Editor* editor);
+  // Calls use(Resolver*) for a target's records, as they are stored or as far
+  // as they are in newest_.
+  template <typename Use>
+  absl::Status WithRecords(const Target& target, bool stored, const Use& use);
 
   const Database& database_;
   const ListId list_;
@@ -155,12 +158,25 @@ absl::Status Replay::Read(uint64_t from, uint64_t to) {
   return status;
 }
 
-absl::Status Replay::ApplyIpv4(const Ipv4Index& before, Resolver* stored,
-                               Ipv4Index::Editor* editor) {
-  Resolver changed(
+template <typename Use>
+absl::Status Replay::WithRecords(const Target& target, bool stored,
+                                 const Use& use) {
+  const std::string bound_key = UpdateUpperBound(list_, target);
+  const rocksdb::Slice bound(bound_key);
+  rocksdb::ReadOptions read;
+  if (!bound_key.empty()) read.iterate_upper_bound = &bound;
+  rocksdb::ColumnFamilyHandle* family = database_.family(FamilyId::kListings);
+  Resolver resolver(
       database_, shape_,
-      std::unique_ptr<rocksdb::Iterator>(newest_.NewIteratorWithBase(
-          database_.family(FamilyId::kListings), rocksdb::NewEmptyIterator())));
+      std::unique_ptr<rocksdb::Iterator>(
+          stored ? database_.db()->NewIterator(read, family)
+                 : newest_.NewIteratorWithBase(
+                       family, rocksdb::NewEmptyIterator(), &read)));
+  return use(&resolver);
+}
+
+absl::Status Replay::ApplyIpv4(const Ipv4Index& before,
+                               Ipv4Index::Editor* editor) {
   std::vector<Ipv4Run> runs;
   for (const auto& [key, exemption_changed] : targets_) {
     absl::string_view bytes = key;
@@ -170,16 +186,16 @@ absl::Status Replay::ApplyIpv4(const Ipv4Index& before, Resolver* stored,
     const IpPrefix& prefix = target->prefix();
     const uint32_t first = prefix.ipv4();
     const uint32_t last = Ipv4Of(prefix.LastAddress());
+    runs.clear();
     // Where nothing was listed and nothing is exempt, there was no record, so
     // that all there are now are in the journal.
-    Resolver* const resolver =
-        exemptions_ || before.AnyWithin(first, last) ? stored : &changed;
-    runs.clear();
-    absl::Status status =
-        resolver->Addresses(prefix, [&runs](const ResolvedRun& run) {
-          runs.push_back({Ipv4Of(run.first), Ipv4Of(run.last), run.values});
-          return true;
-        });
+    const bool stored = exemptions_ || before.AnyWithin(first, last);
+    absl::Status status = WithRecords(*target, stored, [&](Resolver* resolver) {
+      return resolver->Addresses(prefix, [&runs](const ResolvedRun& run) {
+        runs.push_back({Ipv4Of(run.first), Ipv4Of(run.last), run.values});
+        return true;
+      });
+    });
     if (!status.ok()) return status;
     editor->Replace(first, last, runs);
   }
@@ -190,12 +206,8 @@ absl::StatusOr<ReplayedIndex> Replay::Apply(
     std::shared_ptr<const ListIndex> index) {
   ReplayedIndex result;
   result.targets = targets_.size();
-  Resolver stored(
-      database_, shape_,
-      std::unique_ptr<rocksdb::Iterator>(database_.db()->NewIterator(
-          rocksdb::ReadOptions(), database_.family(FamilyId::kListings))));
   Ipv4Index::Editor editor(*index->ipv4);
-  absl::Status status = ApplyIpv4(*index->ipv4, &stored, &editor);
+  absl::Status status = ApplyIpv4(*index->ipv4, &editor);
   if (!status.ok()) return status;
   auto with_ipv4 = std::make_shared<ListIndex>(*index);
   with_ipv4->ipv4 = editor.Finish();
@@ -205,10 +217,13 @@ absl::StatusOr<ReplayedIndex> Replay::Apply(
     absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
     if (!target.ok()) return target.status();
     if (target->kind() == TargetKind::kIpv4 && !exemption_changed) continue;
-    absl::StatusOr<IndexUpdate> update =
-        UpdateListIndex(index, *target, &stored);
-    if (!update.ok()) return update.status();
-    index = std::move(update->index);
+    status = WithRecords(*target, true, [&](Resolver* resolver) {
+      absl::StatusOr<IndexUpdate> update =
+          UpdateListIndex(index, *target, resolver);
+      if (update.ok()) index = std::move(update->index);
+      return update.status();
+    });
+    if (!status.ok()) return status;
   }
   result.index = std::move(index);
   return result;

@@ -199,6 +199,20 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
   return std::shared_ptr<const ListIndex>(std::move(index));
 }
 
+std::string UpdateUpperBound(ListId list, const Target& target) {
+  std::string bound;
+  if (target.kind() == TargetKind::kName) return bound;
+  AppendU32(&bound, list);
+  bound +=
+      Target::OfPrefix(
+          IpPrefix::Make(target.prefix().family, target.prefix().LastAddress(),
+                         IpPrefix::WidthBits(target.prefix().family)))
+          .Key();
+  // The prefix length stands last, and none is so long.
+  bound.back() = '\xff';
+  return bound;
+}
+
 absl::StatusOr<IndexUpdate> UpdateListIndex(
     const std::shared_ptr<const ListIndex>& old, const Target& target,
     Resolver* resolver) {

@@ -4,6 +4,7 @@
 #define RBLD_STORE_INDEX_UPDATE_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "store/list_index.h"
@@ -18,6 +19,12 @@ ListIndex EmptyListIndex(uint64_t name_seed);
 // Reads all of the list through `resolver`.
 absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
     Resolver* resolver, uint64_t name_seed);
+
+// Before which key everything lies that a resolver for UpdateListIndex reads of
+// an address's records; "" for names, which have no such key. With it as their
+// upper bound, iterators stop in time: behind the records there may be
+// thousands that were removed, which RocksDB would step over one by one.
+std::string UpdateUpperBound(ListId list, const Target& target);
 
 struct IndexUpdate {
   std::shared_ptr<const ListIndex> index;

@@ -108,10 +108,13 @@ absl::StatusOr<std::string> StagedBatch::Get(FamilyId family,
   return bytes;
 }
 
-std::unique_ptr<rocksdb::Iterator> StagedBatch::NewIterator(FamilyId family) {
+std::unique_ptr<rocksdb::Iterator> StagedBatch::NewIterator(
+    FamilyId family, const rocksdb::Slice* upper_bound) {
   rocksdb::ColumnFamilyHandle* handle = database_->family(family);
+  rocksdb::ReadOptions read;
+  read.iterate_upper_bound = upper_bound;
   return std::unique_ptr<rocksdb::Iterator>(batch_.NewIteratorWithBase(
-      handle, database_->db()->NewIterator(rocksdb::ReadOptions(), handle)));
+      handle, database_->db()->NewIterator(read, handle), &read));
 }
 
 bool StagedBatch::HasListing(absl::string_view list, absl::string_view source,
@@ -308,7 +311,11 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
   const auto index = indexes_.find(list);
   if (index == indexes_.end()) return absl::OkStatus();
   const ListShape shape = state_.Shape(state_.lists.find(list)->second);
-  Resolver resolver(*database_, shape, NewIterator(FamilyId::kListings));
+  const std::string bound_key = UpdateUpperBound(shape.list, target);
+  const rocksdb::Slice bound(bound_key);
+  Resolver resolver(
+      *database_, shape,
+      NewIterator(FamilyId::kListings, bound_key.empty() ? nullptr : &bound));
   absl::StatusOr<IndexUpdate> update =
       UpdateListIndex(index->second, target, &resolver);
   if (!update.ok()) return update.status();

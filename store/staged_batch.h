@@ -67,8 +67,10 @@ class StagedBatch {
   void Erase(FamilyId family, absl::string_view key) {
     batch_.Delete(database_->family(family), ToSlice(key));
   }
-  // Until something is staged again.
-  std::unique_ptr<rocksdb::Iterator> NewIterator(FamilyId family);
+  // Until something is staged again. Ends before `upper_bound`, which outlives
+  // it, unless that is null.
+  std::unique_ptr<rocksdb::Iterator> NewIterator(
+      FamilyId family, const rocksdb::Slice* upper_bound = nullptr);
   bool HasListing(absl::string_view list, absl::string_view source,
                   const Target& target);
 
