@@ -124,6 +124,8 @@ Json StoreToJson(const StoreStats& store) {
   json["changes"] = store.changes;
   json["expired"] = store.expired;
   json["imports"] = store.imports;
+  json["index_files_read"] = store.index_files_read;
+  json["index_files_written"] = store.index_files_written;
   json["disk_bytes"] = store.disk_bytes;
   json["value_sets"] = store.value_sets;
   return json;

@@ -70,6 +70,12 @@ void WriteStore(const StoreStats& store, const StoreView& view, Writer* out) {
   out->Counter("store_expired_total", "Listings that ran out.", store.expired);
   out->Counter("store_imports_total", "Imports that changed something.",
                store.imports);
+  out->Counter("store_index_files_read_total",
+               "Indexes that the start read from files.",
+               store.index_files_read);
+  out->Counter("store_index_files_written_total",
+               "Indexes written to files since the start.",
+               store.index_files_written);
   out->Gauge("store_disk_bytes", "Bytes of the store on disk.",
              store.disk_bytes);
   out->Gauge("value_sets", "Different answers in the indexes.",
