@@ -18,7 +18,7 @@ namespace rbld {
 
 struct AccessDecision {
   AccessAction action = AccessAction::kPass;
-  const ValueSet* values = nullptr;  // of kListed
+  const ServedValues* values = nullptr;  // of kListed
 };
 
 // Of several lists, the strongest action is taken, and of equal ones that of

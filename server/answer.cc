@@ -103,7 +103,7 @@ void ForEachValue(const ServedZone& zone, const Finding& finding,
   const Visibility& to = finding.visibility;
   for (int i = 0; i < finding.hit_count; ++i) {
     const Hit& hit = finding.hits[i];
-    for (const Value& value : *hit.values) {
+    for (const ValueView value : *hit.values) {
       if (finding.conditional &&
           !value.condition.Holds(to.now_seconds, to.has_key)) {
         continue;
@@ -265,8 +265,8 @@ bool DecideByClient(const ServedZone& zone, const Request& request,
       *decision = Fail(AnswerKind::kDropped, Rcode::kRefused);
       return true;
     case AccessAction::kRefuse: {
-      const ValueSet& told =
-          over_quota ? zone.zone->over_quota : zone.zone->refused;
+      const ServedValues& told =
+          (over_quota ? zone.zone->over_quota : zone.zone->refused).get();
       if (told.empty()) {
         *decision = Fail(AnswerKind::kRefused, Rcode::kRefused,
                          ExtendedError::kProhibited);

@@ -66,14 +66,14 @@ void AddHit(const Hit& hit, Finding* finding) {
 template <typename Source>
 void AddListed(const Source& source, ValueSetId id, SubjectKind subject,
                uint32_t ipv4, int entry_labels, Finding* finding) {
-  const ValueSet& values = source.values->Get(id);
+  const ServedValues& values = source.values->Get(id);
   if (source.conditional) [[unlikely]] {
     const Visibility& to = finding->visibility;
-    if (std::none_of(values.begin(), values.end(), [&](const Value& value) {
-          return value.condition.Holds(to.now_seconds, to.has_key);
-        })) {
-      return;
+    bool any = false;
+    for (const ValueView value : values) {
+      any = any || value.condition.Holds(to.now_seconds, to.has_key);
     }
+    if (!any) return;
     finding->conditional = true;
   }
   AddHit({&values, source.instead, subject, ipv4,
@@ -270,8 +270,8 @@ void ListAll(const ServedSources& sources, const Place& place,
 void FindMistake(const Zone& zone, const Place& place, const Query& query,
                  const ReversedAddress& address, Finding* finding) {
   const ServedSources& sources = *place.sources;
-  const auto tell = [finding](const ValueSet& values) {
-    AddHit({&values, nullptr, SubjectKind::kName, 0, 0}, finding);
+  const auto tell = [finding](const OwnedValues& values) {
+    AddHit({&values.get(), nullptr, SubjectKind::kName, 0, 0}, finding);
   };
   const bool whole_address = address.ipv4_octets == kIpv4Octets ||
                              address.ipv6_nibbles == kIpv6Nibbles;

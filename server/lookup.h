@@ -21,7 +21,7 @@ enum class SubjectKind : uint8_t { kIpv4, kIpv6, kName, kEntry, kClient };
 
 // Without initialisers: a Finding holds many, of which a query sets one or two.
 struct Hit {
-  const ValueSet* values;
+  const ServedValues* values;
   const ListValues* instead;  // IndexSource's
   SubjectKind subject;
   uint32_t ipv4;         // kIpv4: the address, host order
@@ -36,7 +36,7 @@ inline constexpr int kMaxNodes = 2 * kMaxListsPerZone;
 struct Visibility {
   bool listings = true;
   // All that can be asked for is listed with these; null: it is not.
-  const ValueSet* all_listed = nullptr;
+  const ServedValues* all_listed = nullptr;
   // `all_listed` tells that the client may not ask, whatever it asks for.
   bool is_refusal = false;
   // What conditional values hang on.

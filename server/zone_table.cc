@@ -25,8 +25,8 @@ absl::string_view LabelsBelow(absl::string_view wire_name,
   return wire_name.substr(0, wire_name.size() - zone.size());
 }
 
-ValueSet AsSet(const std::optional<Value>& value) {
-  return value.has_value() ? ValueSet{*value} : ValueSet();
+OwnedValues AsSet(const std::optional<Value>& value) {
+  return OwnedValues(value.has_value() ? ValueSet{*value} : ValueSet());
 }
 
 }  // namespace

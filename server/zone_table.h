@@ -35,10 +35,10 @@ struct Zone {
   // ZoneConfig::access; null: none.
   std::shared_ptr<const FileDataset> access;
   // Those of ZoneConfig; empty: none.
-  ValueSet refused;
-  ValueSet over_quota;
-  ValueSet wrong_kind;
-  ValueSet mistyped;
+  OwnedValues refused;
+  OwnedValues over_quota;
+  OwnedValues wrong_kind;
+  OwnedValues mistyped;
   bool tells_mistakes = false;  // the last two are not both empty
 };
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "base/log.h"
+#include "xxhash.h"
 
 namespace rbld {
 namespace {
@@ -24,10 +25,13 @@ constexpr size_t kMemtableBytes = 4 << 20;
 constexpr size_t kAllMemtablesBytes = 16 << 20;
 constexpr uint64_t kMaxWalBytes = 64 << 20;
 constexpr size_t kBlockBytes = 16 << 10;
+// Blobs whose ids are kept at hand, and how many new ones are written at once.
+constexpr size_t kRecentBlobs = 4096;
+constexpr uint32_t kBlobsInBatch = 10'000;
 
 const char* const kFamilyNames[] = {
     "meta",  "listings", "dictionary", "journal", "bulk",
-    "audit", "expiry",   "evidence",   "probes",
+    "audit", "expiry",   "evidence",   "probes",  "blob-ids",
 };
 static_assert(std::size(kFamilyNames) == static_cast<size_t>(FamilyId::kCount));
 
@@ -50,6 +54,14 @@ rocksdb::ColumnFamilyOptions FamilyOptions(
   options.compression = rocksdb::kLZ4Compression;
   options.level_compaction_dynamic_level_bytes = true;
   return options;
+}
+
+// A blob's key in kBlobIds. Ids of blobs with the same hash stand together.
+std::string BlobHash(absl::string_view blob) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, XXH3_128bits(blob.data(), blob.size()));
+  return std::string(reinterpret_cast<const char*>(bytes.digest),
+                     sizeof(bytes.digest));
 }
 
 std::string NewEpoch() {
@@ -83,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   absl::Status status = database->OpenFiles();
   if (status.ok()) status = database->CheckSchema();
   if (status.ok()) status = database->LoadNameSeed();
-  if (status.ok()) status = database->LoadDictionary();
+  if (status.ok()) status = database->OpenDictionary();
   if (!status.ok()) return status;
   return database;
 }
@@ -207,17 +219,46 @@ absl::Status Database::LoadNameSeed() {
       "writing the store's seed");
 }
 
-absl::Status Database::LoadDictionary() {
+absl::Status Database::OpenDictionary() {
+  BlobId last = 0;
+  {
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(
+        rocksdb::ReadOptions(), family(FamilyId::kDictionary)));
+    it->SeekToLast();
+    absl::Status status = FromRocks(it->status(), "reading the dictionary");
+    if (!status.ok()) return status;
+    if (it->Valid()) {
+      absl::string_view key = View(it->key());
+      if (!ConsumeU32(&key, &last)) return CorruptRecord("dictionary key");
+    }
+    it.reset(
+        db_->NewIterator(rocksdb::ReadOptions(), family(FamilyId::kBlobIds)));
+    it->SeekToFirst();
+    if (last != 0 && !it->Valid()) {
+      status = FillBlobIds();
+      if (!status.ok()) return status;
+    }
+  }
   MutexLock lock(&mutex_);
+  next_blob_id_ = last + 1;
+  return absl::OkStatus();
+}
+
+absl::Status Database::FillBlobIds() {
+  rocksdb::WriteBatch batch;
+  absl::flat_hash_map<std::string, std::string> entries;
   std::unique_ptr<rocksdb::Iterator> it(
       db_->NewIterator(rocksdb::ReadOptions(), family(FamilyId::kDictionary)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    absl::string_view key = View(it->key());
-    BlobId id = 0;
-    if (!ConsumeU32(&key, &id)) return CorruptRecord("dictionary key");
-    Remember(id, it->value().ToString());
+    entries[BlobHash(View(it->value()))] += it->key().ToString();
   }
-  return FromRocks(it->status(), "reading the dictionary");
+  absl::Status status = FromRocks(it->status(), "reading the dictionary");
+  if (!status.ok()) return status;
+  for (const auto& [hash, ids] : entries) {
+    batch.Put(family(FamilyId::kBlobIds), hash, ids);
+  }
+  return FromRocks(db_->Write(write_options(), &batch),
+                   "writing the dictionary's ids");
 }
 
 rocksdb::WriteOptions Database::write_options() const {
@@ -245,31 +286,117 @@ absl::StatusOr<uint64_t> Database::GetMetaU64(absl::string_view key) const {
   return value;
 }
 
-void Database::Remember(BlobId id, const std::string& blob) {
-  blob_ids_[blob] = id;
-  if (id >= next_blob_id_) next_blob_id_ = id + 1;
-  if (id >= runtime_values_.size()) runtime_values_.resize(id + 1, kNotListed);
-  ValueSet values;
-  std::string author;
-  if (ParseValueSetBlob(blob, &values)) {
-    runtime_values_[id] = values_->Intern(values);
-  } else if (ParseAuthorBlob(blob, &author)) {
-    authors_[id] = author;
+std::string Database::ReadBlob(BlobId id) const {
+  std::string key, blob;
+  AppendU32(&key, id);
+  const rocksdb::Status status = db_->Get(
+      rocksdb::ReadOptions(), family(FamilyId::kDictionary), key, &blob);
+  if (!status.ok()) blob.clear();
+  return blob;
+}
+
+absl::StatusOr<BlobId> Database::FindBlob(const std::string& blob,
+                                          std::string* entry) const {
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), family(FamilyId::kBlobIds),
+               BlobHash(blob), entry);
+  if (status.IsNotFound()) {
+    entry->clear();
+    return 0;
   }
+  if (!status.ok()) return FromRocks(status, "reading the dictionary");
+  absl::string_view ids = *entry;
+  BlobId id = 0;
+  while (ConsumeU32(&ids, &id)) {
+    if (ReadBlob(id) == blob) return id;
+  }
+  return 0;
+}
+
+BlobId Database::AddBlob(const std::string& blob, std::string entry,
+                         rocksdb::WriteBatch* batch) {
+  const BlobId id = next_blob_id_++;
+  std::string key;
+  AppendU32(&key, id);
+  entry += key;
+  batch->Put(family(FamilyId::kDictionary), key, blob);
+  batch->Put(family(FamilyId::kBlobIds), BlobHash(blob), entry);
+  return id;
+}
+
+void Database::RememberRecent(const std::string& blob, BlobId id) {
+  if (recent_ids_.size() >= kRecentBlobs) recent_ids_.clear();
+  recent_ids_[blob] = id;
 }
 
 absl::StatusOr<BlobId> Database::Intern(const std::string& blob) {
   MutexLock lock(&mutex_);
-  const auto found = blob_ids_.find(blob);
-  if (found != blob_ids_.end()) return found->second;
-  const BlobId id = next_blob_id_;
-  std::string key;
-  AppendU32(&key, id);
-  const rocksdb::Status status =
-      db_->Put(write_options(), family(FamilyId::kDictionary), key, blob);
-  if (!status.ok()) return FromRocks(status, "writing the dictionary");
-  Remember(id, blob);
-  return id;
+  const auto recent = recent_ids_.find(blob);
+  if (recent != recent_ids_.end()) return recent->second;
+  std::string entry;
+  absl::StatusOr<BlobId> id = FindBlob(blob, &entry);
+  if (!id.ok()) return id.status();
+  if (*id == 0) {
+    rocksdb::WriteBatch batch;
+    *id = AddBlob(blob, std::move(entry), &batch);
+    absl::Status status = FromRocks(db_->Write(write_options(), &batch),
+                                    "writing the dictionary");
+    if (!status.ok()) return status;
+  }
+  RememberRecent(blob, *id);
+  return *id;
+}
+
+absl::StatusOr<std::vector<BlobId>> Database::InternAllValues(
+    absl::Span<const ValueSet> sets) {
+  std::vector<BlobId> ids;
+  ids.reserve(sets.size());
+  if (sets.size() <= 4) {
+    for (const ValueSet& values : sets) {
+      absl::StatusOr<BlobId> id = InternValues(values);
+      if (!id.ok()) return id.status();
+      ids.push_back(*id);
+    }
+    return ids;
+  }
+  MutexLock lock(&mutex_);
+  rocksdb::WriteBatch batch;
+  // Those that stand in the batch.
+  absl::flat_hash_map<std::string, BlobId> fresh;
+  const auto write = [&](bool last) -> absl::Status {
+    // The last one syncs all before it.
+    const rocksdb::WriteOptions options =
+        last ? write_options() : rocksdb::WriteOptions();
+    absl::Status status =
+        FromRocks(db_->Write(options, &batch), "writing the dictionary");
+    batch.Clear();
+    fresh.clear();
+    return status;
+  };
+  bool any = false;
+  for (const ValueSet& values : sets) {
+    const std::string blob = ValueSetBlob(values);
+    const auto in_batch = fresh.find(blob);
+    if (in_batch != fresh.end()) {
+      ids.push_back(in_batch->second);
+      continue;
+    }
+    std::string entry;
+    absl::StatusOr<BlobId> id = FindBlob(blob, &entry);
+    if (!id.ok()) return id.status();
+    if (*id == 0) {
+      any = true;
+      *id = AddBlob(blob, std::move(entry), &batch);
+      fresh.emplace(blob, *id);
+    }
+    ids.push_back(*id);
+    if (fresh.size() < kBlobsInBatch) continue;
+    absl::Status status = write(/*last=*/false);
+    if (!status.ok()) return status;
+  }
+  absl::Status status = any ? write(/*last=*/true) : absl::OkStatus();
+  if (!status.ok()) return status;
+  return ids;
 }
 
 absl::StatusOr<BlobId> Database::InternValues(const ValueSet& values) {
@@ -282,18 +409,53 @@ absl::StatusOr<BlobId> Database::InternAuthor(absl::string_view author) {
 
 ValueSetId Database::RuntimeValues(BlobId id) const {
   MutexLock lock(&mutex_);
-  return id < runtime_values_.size() ? runtime_values_[id] : kNotListed;
+  if (id < runtime_values_.size() && runtime_values_[id] != kNotListed) {
+    return runtime_values_[id];
+  }
+  ValueSet values;
+  if (id == 0 || id >= next_blob_id_ ||
+      !ParseValueSetBlob(ReadBlob(id), &values)) {
+    return kNotListed;
+  }
+  if (id >= runtime_values_.size()) {
+    runtime_values_.resize(next_blob_id_, kNotListed);
+  }
+  return runtime_values_[id] = values_->Intern(values);
 }
 
 std::string Database::Author(BlobId id) const {
   MutexLock lock(&mutex_);
   const auto found = authors_.find(id);
-  return found == authors_.end() ? "" : found->second;
+  if (found != authors_.end()) return found->second;
+  std::string author;
+  if (id == 0 || !ParseAuthorBlob(ReadBlob(id), &author)) return "";
+  return authors_[id] = author;
+}
+
+absl::Status Database::LoadValues() const {
+  MutexLock lock(&mutex_);
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  read.readahead_size = 2 << 20;
+  std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(read, family(FamilyId::kDictionary)));
+  ValueSet values;
+  runtime_values_.resize(next_blob_id_, kNotListed);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    absl::string_view key = View(it->key());
+    BlobId id = 0;
+    if (!ConsumeU32(&key, &id)) return CorruptRecord("dictionary key");
+    if (id >= next_blob_id_ || runtime_values_[id] != kNotListed) continue;
+    if (ParseValueSetBlob(View(it->value()), &values)) {
+      runtime_values_[id] = values_->Intern(values);
+    }
+  }
+  return FromRocks(it->status(), "reading the dictionary");
 }
 
 uint64_t Database::dictionary_size() const {
   MutexLock lock(&mutex_);
-  return blob_ids_.size();
+  return next_blob_id_ - 1;
 }
 
 }  // namespace rbld

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/mutex.h"
 #include "store/records.h"
 #include "store/value_table.h"
@@ -34,6 +35,7 @@ enum class FamilyId {
   kExpiry,
   kEvidence,  // reserved for relay tests
   kProbes,    // reserved for relay tests
+  kBlobIds,   // the dictionary by content
   kCount,
 };
 
@@ -83,9 +85,15 @@ class Database {
   // Durable before they return, so that a record may name the id at once.
   absl::StatusOr<BlobId> InternValues(const ValueSet& values);
   absl::StatusOr<BlobId> InternAuthor(absl::string_view author);
-  // kNotListed and "" for ids that are not of this kind.
+  // As InternValues for each; one sync for all of them.
+  absl::StatusOr<std::vector<BlobId>> InternAllValues(
+      absl::Span<const ValueSet> sets);
+  // kNotListed and "" for ids that are not of this kind. They are read when
+  // they are first asked for.
   ValueSetId RuntimeValues(BlobId id) const;
   std::string Author(BlobId id) const;
+  // Reads all of them at once, for whoever is about to ask for most.
+  absl::Status LoadValues() const;
   const std::shared_ptr<ValueTable>& values() const { return values_; }
   uint64_t dictionary_size() const;
 
@@ -94,9 +102,19 @@ class Database {
   absl::Status OpenFiles();
   absl::Status CheckSchema();
   absl::Status LoadNameSeed();
-  absl::Status LoadDictionary();
+  absl::Status OpenDictionary();
+  // Of a store that an earlier rbld made: the ids by content.
+  absl::Status FillBlobIds();
   absl::StatusOr<BlobId> Intern(const std::string& blob);
-  void Remember(BlobId id, const std::string& blob) RBLD_REQUIRES(mutex_);
+  // The id of a blob, 0 if it has none yet; `*entry` becomes what stands under
+  // its content in kBlobIds.
+  absl::StatusOr<BlobId> FindBlob(const std::string& blob,
+                                  std::string* entry) const;
+  // Gives it the next id, in `batch`.
+  BlobId AddBlob(const std::string& blob, std::string entry,
+                 rocksdb::WriteBatch* batch) RBLD_REQUIRES(mutex_);
+  std::string ReadBlob(BlobId id) const;
+  void RememberRecent(const std::string& blob, BlobId id) RBLD_REQUIRES(mutex_);
 
   DatabaseOptions options_;
   std::unique_ptr<rocksdb::Env> owned_env_;
@@ -107,10 +125,13 @@ class Database {
   uint64_t name_seed_ = 0;
   std::shared_ptr<ValueTable> values_;
   mutable Mutex mutex_;
-  absl::flat_hash_map<std::string, BlobId> blob_ids_ RBLD_GUARDED_BY(mutex_);
-  // By BlobId: the runtime id of a value set, or an author's name.
-  std::vector<ValueSetId> runtime_values_ RBLD_GUARDED_BY(mutex_);
-  absl::flat_hash_map<BlobId, std::string> authors_ RBLD_GUARDED_BY(mutex_);
+  // What was interned of late. Few are asked for again and again.
+  absl::flat_hash_map<std::string, BlobId> recent_ids_ RBLD_GUARDED_BY(mutex_);
+  // By BlobId, as far as they were asked for: the runtime id of a value set, or
+  // an author's name.
+  mutable std::vector<ValueSetId> runtime_values_ RBLD_GUARDED_BY(mutex_);
+  mutable absl::flat_hash_map<BlobId, std::string> authors_
+      RBLD_GUARDED_BY(mutex_);
   BlobId next_blob_id_ RBLD_GUARDED_BY(mutex_) = 1;
 };
 

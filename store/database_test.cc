@@ -45,6 +45,59 @@ TEST(Database, KeepsItsEpochAndDictionary) {
   EXPECT_EQ((*database)->RuntimeValues(9999), kNotListed);
 }
 
+TEST(Database, InternsManySetsAtOnceAndKnowsThemAgain) {
+  const std::string directory = FreshDirectory("many");
+  std::vector<ValueSet> sets;
+  for (int i = 0; i < 25'000; ++i) {
+    sets.push_back({{0x7f000002, "reason " + std::to_string(i % 24'000), 0}});
+  }
+  std::vector<BlobId> ids;
+  {
+    auto database = Open(directory);
+    ASSERT_TRUE(database.ok()) << database.status();
+    const BlobId known = (*database)->InternValues(sets[77]).value();
+    ids = (*database)->InternAllValues(sets).value();
+    ASSERT_EQ(ids.size(), sets.size());
+    EXPECT_EQ(ids[77], known);
+    EXPECT_EQ(ids[24'005], ids[5]);
+    EXPECT_EQ((*database)->dictionary_size(), 24'000u);
+  }
+  auto database = Open(directory);
+  ASSERT_TRUE(database.ok()) << database.status();
+  EXPECT_EQ((*database)->values()->size(), 0u)
+      << "they are read when asked for";
+  EXPECT_EQ((*database)->InternAllValues(sets).value(), ids);
+  EXPECT_EQ((*database)->InternValues(sets[3]).value(), ids[3]);
+  EXPECT_EQ((*database)->dictionary_size(), 24'000u);
+  const ValueSetId one = (*database)->RuntimeValues(ids[9]);
+  EXPECT_EQ((*database)->values()->Get(one), sets[9]);
+  ASSERT_TRUE((*database)->LoadValues().ok());
+  EXPECT_EQ((*database)->values()->size(), 24'000u);
+  EXPECT_EQ((*database)->RuntimeValues(ids[9]), one);
+}
+
+// A store of before the family of ids by content.
+TEST(Database, FindsTheBlobsOfAnOlderStore) {
+  const std::string directory = FreshDirectory("older");
+  BlobId values = 0;
+  {
+    auto database = Open(directory);
+    ASSERT_TRUE(database.ok());
+    values = (*database)->InternValues({{0x7f000002, "why", 60}}).value();
+    rocksdb::WriteBatch batch;
+    batch.DeleteRange((*database)->family(FamilyId::kBlobIds), "",
+                      std::string(17, '\xff'));
+    ASSERT_TRUE(
+        (*database)->db()->Write((*database)->write_options(), &batch).ok());
+  }
+  auto database = Open(directory);
+  ASSERT_TRUE(database.ok()) << database.status();
+  EXPECT_EQ((*database)->InternValues({{0x7f000002, "why", 60}}).value(),
+            values);
+  EXPECT_NE((*database)->InternValues({{0x7f000002, "other", 60}}).value(),
+            values);
+}
+
 TEST(Database, RefusesANewerSchemaAndChangesNothing) {
   const std::string directory = FreshDirectory("schema");
   std::string schema;

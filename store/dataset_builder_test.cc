@@ -65,7 +65,7 @@ class Sets {
   std::vector<uint32_t> Codes(ValueSetId id) const {
     std::vector<uint32_t> codes;
     if (id == kNotListed) return codes;
-    for (const Value& value : table_.Get(id)) codes.push_back(value.code);
+    for (const ValueView value : table_.Get(id)) codes.push_back(value.code);
     return codes;
   }
 

@@ -135,11 +135,9 @@ absl::Status WriteIndexFile(rocksdb::Env* env, const std::string& path,
   write(IndexFile::kNames, index.names->empty(),
         [&] { index.names->WriteBase(&numbers, &sink); });
   write(IndexFile::kValues, false, [&] {
-    std::string bytes;
     for (size_t i = 1; i < numbers.table().size(); ++i) {
-      bytes.clear();
-      AppendString(&bytes, ValueSetBlob(values.Get(numbers.table()[i])));
-      sink.Append(bytes.data(), bytes.size());
+      const ServedValues& set = values.Get(numbers.table()[i]);
+      sink.Append(&set, set.bytes());
     }
   });
   write(IndexFile::kExemptions, index.exemptions == nullptr, [&] {
@@ -282,17 +280,19 @@ absl::StatusOr<std::shared_ptr<const PageRegion>> IndexFile::Region(Part part,
 absl::StatusOr<std::shared_ptr<const ListIndex>> IndexFile::Load(
     ValueTable* values, bool map) {
   std::vector<ValueSetId> ids = {kNotListed};
-  absl::StatusOr<PageRegion> blobs = ReadSection(kValues);
-  if (!blobs.ok()) return blobs.status();
-  absl::string_view left(blobs->data(), blobs->size());
-  while (!left.empty()) {
-    absl::string_view blob;
-    ValueSet set;
-    if (!ConsumeString(&left, &blob) || !ParseValueSetBlob(blob, &set) ||
-        set.empty()) {
-      return Damaged("a value set");
-    }
-    ids.push_back(values->Intern(set));
+  // The values' text stays in the file: most of it is never asked for.
+  const Section& section = sections_[kValues];
+  const auto sets = std::make_shared<PageRegion>(PageRegion::MapFile(
+      fd_, static_cast<size_t>(section.bytes), section.offset));
+  if (XXH3_64bits(sets->data(), sets->size()) != section.hash) {
+    return Damaged("the value sets are not as written");
+  }
+  for (size_t at = 0; at < sets->size();) {
+    const ServedValues* const set =
+        ServedValues::Read(sets->data() + at, sets->size() - at);
+    if (set == nullptr) return Damaged("a value set");
+    ids.push_back(values->InternKept(*set, sets));
+    at += set->bytes();
   }
   auto index = std::make_shared<ListIndex>();
   index->ipv4 = Ipv4Index::Empty();
@@ -326,7 +326,8 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> IndexFile::Load(
   absl::StatusOr<PageRegion> keys = ReadSection(kExemptions);
   if (!keys.ok()) return keys.status();
   std::set<std::string> exemptions;
-  for (left = absl::string_view(keys->data(), keys->size()); !left.empty();) {
+  absl::string_view left(keys->data(), keys->size());
+  while (!left.empty()) {
     absl::string_view key;
     if (!ConsumeString(&left, &key)) return Damaged("an exemption");
     exemptions.emplace(key);

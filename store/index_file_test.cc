@@ -116,7 +116,7 @@ class IndexFileTest : public testing::Test {
     const auto same = [&](ValueSetId of_a, ValueSetId of_b) {
       return of_a == kNotListed || of_b == kNotListed
                  ? of_a == of_b
-                 : values_.Get(of_a) == values_of_b.Get(of_b);
+                 : values_.Get(of_a) == values_of_b.Get(of_b).ToSet();
     };
     for (uint32_t at = 0x08070000; at < 0x080c0000; ++at) {
       ASSERT_TRUE(same(a.ipv4->Lookup(at), b.ipv4->Lookup(at))) << at;

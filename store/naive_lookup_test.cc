@@ -236,7 +236,7 @@ TEST_F(NaiveLookupTest, EqualsTheRecordsWhateverGoesOn) {
         const uint32_t address = RandomAddress(&random);
         const ValueSetId id = index.Lookup(address);
         const ValueSet values =
-            id == kNotListed ? ValueSet() : view->values->Get(id);
+            id == kNotListed ? ValueSet() : view->values->Get(id).ToSet();
         ASSERT_EQ(values, naive.Lookup(address))
             << std::hex << address << " at sequence " << view->sequence;
         listed += !values.empty();

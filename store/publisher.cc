@@ -189,6 +189,8 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
   read.fill_cache = false;
   read.readahead_size = 2 << 20;
   const ListShape shape = state.Shape(state.lists.find(list)->second);
+  absl::Status status = database_->LoadValues();
+  if (!status.ok()) return status;
   Resolver resolver(
       *database_, shape,
       std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(

@@ -101,7 +101,7 @@ class PublisherFilesTest : public testing::Test {
             : index.ipv6->Lookup(target.prefix().bytes);
     std::string codes;
     if (id == kNotListed) return codes;
-    for (const Value& value : view->values->Get(id)) {
+    for (const ValueView value : view->values->Get(id)) {
       codes += " " + std::to_string(value.code & 0xff);
     }
     return codes;

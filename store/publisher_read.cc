@@ -136,7 +136,7 @@ absl::StatusOr<TargetReport> PublisherImpl::Report(const Target& target) const {
     per_list.list = name;
     const ValueSetId effective = EffectiveOf(*index, target);
     if (effective != kNotListed) {
-      per_list.effective = view->values->Get(effective);
+      per_list.effective = view->values->Get(effective).ToSet();
     }
     const ListId list = state.lists.find(name)->second;
     const ListShape shape = state.Shape(list);

@@ -95,7 +95,7 @@ class PublisherTest : public testing::Test {
     }
     std::string codes;
     if (id == kNotListed) return codes;
-    for (const Value& value : view->values->Get(id)) {
+    for (const ValueView value : view->values->Get(id)) {
       if (!codes.empty()) codes += ' ';
       codes += std::to_string(value.code & 0xff);
     }

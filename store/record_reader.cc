@@ -25,7 +25,8 @@ Listing ToListing(const Database& database, const StoreState& state,
   absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
   if (target.ok()) listing.target = *std::move(target);
   const ValueSetId values = database.RuntimeValues(record.values);
-  if (values != kNotListed) listing.values = database.values()->Get(values);
+  if (values != kNotListed)
+    listing.values = database.values()->Get(values).ToSet();
   listing.created = record.created;
   listing.updated = record.updated;
   listing.expires = record.expires;

@@ -12,9 +12,13 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
 #include "base/mutex.h"
+#include "store/served_values.h"
 #include "store/value.h"
 
 namespace rbld {
@@ -29,20 +33,25 @@ class ValueTable {
   // The id of a normalised, non-empty set; the same set has the same id.
   // Thread-safe. CHECK-fails at 2^32 - 1 sets.
   ValueSetId Intern(const ValueSet& values);
+  // The same for a set that need not be copied: `keeper` owns its memory, and
+  // is kept until the table goes.
+  ValueSetId InternKept(const ServedValues& values,
+                        const std::shared_ptr<const void>& keeper);
 
   // Lock-free. Precondition: `id` came from Intern and is not kNotListed.
-  const ValueSet& Get(ValueSetId id) const {
+  const ServedValues& Get(ValueSetId id) const {
     const uint64_t slot = uint64_t{id} + kFirstPageSets;
     const int page = std::bit_width(slot) - 1 - kFirstPageBits;
-    // Acquire pairs with the release in Intern: the page's sets are complete.
-    return pages_[static_cast<size_t>(page)].load(
+    // Acquire pairs with the release in Add: the page's sets are complete.
+    return *pages_[static_cast<size_t>(page)].load(
         std::memory_order_acquire)[slot - (kFirstPageSets << page)];
   }
 
   // How many ids are in use, kNotListed not counted.
   uint32_t size() const { return next_id_.load(std::memory_order_relaxed) - 1; }
 
-  // Heap bytes of the table, the reasons in it counted. Thread-safe.
+  // Bytes of the table and of the sets in it, also where others own those.
+  // Thread-safe.
   uint64_t MemoryBytes() const;
 
  private:
@@ -51,6 +60,8 @@ class ValueTable {
   static constexpr int kFirstPageBits = 6;
   static constexpr uint64_t kFirstPageSets = uint64_t{1} << kFirstPageBits;
   static constexpr size_t kPages = 33 - kFirstPageBits;
+  // Sets that are copied share pieces of memory of this size.
+  static constexpr size_t kChunkBytes = size_t{64} << 10;
 
   // What finds a set again by content: an id with part of the set's hash, so
   // that the sets themselves, with their reasons, are kept once only.
@@ -60,7 +71,7 @@ class ValueTable {
   };
   struct Wanted {
     uint32_t hash;
-    const ValueSet* values;
+    absl::string_view content;
   };
   struct HashOfKnown {
     using is_transparent = void;
@@ -79,14 +90,24 @@ class ValueTable {
     }
   };
 
-  // The raw memory of a page; sets in it are constructed one by one, so that
-  // the part that is not in use yet costs address space only.
-  std::array<std::atomic<ValueSet*>, kPages> pages_ = {};
+  static Wanted Want(const ServedValues& values);
+  ValueSetId Add(const Wanted& wanted, const ServedValues* values)
+      RBLD_REQUIRES(mutex_);
+  // Memory for a copy.
+  char* Place(size_t bytes) RBLD_REQUIRES(mutex_);
+
+  // The part of a page that is not in use yet costs address space only.
+  std::array<std::atomic<const ServedValues**>, kPages> pages_ = {};
   std::atomic<uint32_t> next_id_{1};
   mutable Mutex mutex_;
   uint64_t content_bytes_ RBLD_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_set<Known, HashOfKnown, SameSet> known_
       RBLD_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<uint64_t[]>> chunks_ RBLD_GUARDED_BY(mutex_);
+  // Of the newest chunk.
+  size_t chunk_left_bytes_ RBLD_GUARDED_BY(mutex_) = 0;
+  char* chunk_place_ RBLD_GUARDED_BY(mutex_) = nullptr;
+  std::vector<std::shared_ptr<const void>> keepers_ RBLD_GUARDED_BY(mutex_);
 };
 
 }  // namespace rbld

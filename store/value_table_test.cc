@@ -1,5 +1,7 @@
 #include "store/value_table.h"
 
+#include <string.h>
+
 #include <atomic>
 #include <map>
 #include <memory>
@@ -39,7 +41,7 @@ TEST(ValueTable, SameSetHasSameIdAndIdsStartAtOne) {
 
 TEST(ValueTable, KeepsSetsInPlaceAcrossManyPages) {
   ValueTable table;
-  std::vector<const ValueSet*> places;
+  std::vector<const ServedValues*> places;
   for (int n = 0; n < 50000; ++n) {
     ASSERT_EQ(table.Intern(Numbered(n)), static_cast<uint32_t>(n + 1));
     places.push_back(&table.Get(static_cast<uint32_t>(n + 1)));
@@ -67,6 +69,56 @@ TEST(ValueTable, KeepsLongReasonsOnce) {
   }
   EXPECT_GT(table.MemoryBytes(), kSets * 1000u);
   EXPECT_LT(table.MemoryBytes(), kSets * 1200u);
+}
+
+TEST(ValueTable, KeepsWhatLiesElsewhereThere) {
+  const ValueSet values = {{0x7f000002, "far away", 7}, {0x7f000003, "", 0}};
+  auto memory = std::make_shared<OwnedValues>(values);
+  const std::weak_ptr<OwnedValues> alive = memory;
+  {
+    ValueTable table;
+    const ValueSetId id = table.InternKept(memory->get(), memory);
+    EXPECT_EQ(&table.Get(id), &memory->get());
+    EXPECT_EQ(table.Intern(values), id);
+    memory.reset();
+    EXPECT_FALSE(alive.expired());
+    EXPECT_EQ(table.Get(id), values);
+  }
+  EXPECT_TRUE(alive.expired());
+}
+
+TEST(ServedValues, GiveBackTheSetAndRefuseWhatIsNone) {
+  ValueSet values;
+  for (uint32_t i = 0; i < 5; ++i) {
+    values.push_back({0x7f000002 + i,
+                      std::string(i * 7, 'r'),
+                      i,
+                      {i % 2 ? 5 : 0, i > 2, i > 3}});
+  }
+  const OwnedValues owned(values);
+  EXPECT_EQ(owned.get().ToSet(), values);
+  EXPECT_EQ(owned.get().bytes(), ServedValues::BytesFor(values));
+  const char* const bytes = reinterpret_cast<const char*>(&owned.get());
+  const size_t size = owned.get().bytes();
+  EXPECT_EQ(ServedValues::Read(bytes, size), &owned.get());
+  for (size_t cut = 0; cut < size; ++cut) {
+    EXPECT_EQ(ServedValues::Read(bytes, cut), nullptr);
+  }
+  // Whatever the bytes are, what is read of them is inside.
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    std::vector<uint64_t> copy(size / 8);
+    memcpy(copy.data(), bytes, size);
+    reinterpret_cast<char*>(copy.data())[random() % 128] ^=
+        static_cast<char>(1 << random() % 8);
+    const auto* const start = reinterpret_cast<const char*>(copy.data());
+    const ServedValues* const read = ServedValues::Read(start, size);
+    if (read == nullptr) continue;
+    for (const ValueView value : *read) {
+      EXPECT_GE(value.reason.data(), start);
+      EXPECT_LE(value.reason.data() + value.reason.size(), start + size);
+    }
+  }
 }
 
 TEST(ValueTable, ReadersSeeWholeSetsWhileOthersAreAdded) {

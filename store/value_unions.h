@@ -30,7 +30,7 @@ class ValueUnions {
     if (found != known_.end()) return found->second;
     ValueSet united;
     for (const ValueSetId id : sets) {
-      const ValueSet& values = table_.Get(id);
+      const ValueSet values = table_.Get(id).ToSet();
       united.insert(united.end(), values.begin(), values.end());
     }
     Normalize(&united);

@@ -102,7 +102,7 @@ class FileStore : public PinnedStore {
   ValueSetId Shared(const FileDataset& data, ValueSetId id,
                     const std::string* entry) const {
     if (id == kNotListed) return kNotListed;
-    ValueSet values = data.values->Get(id);
+    ValueSet values = data.values->Get(id).ToSet();
     if (entry != nullptr) {
       for (Value& value : values) {
         value.reason = absl::StrReplaceAll(RenderReason(value.reason, *entry),

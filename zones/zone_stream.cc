@@ -204,7 +204,7 @@ AnswerId ZoneStream::AnswerOf(std::vector<Member> members) {
   ValueSet values;
   for (const Member& member : members) {
     const ListValues& instead = list_values_[member.list_values];
-    for (Value value : store_.values().Get(member.set)) {
+    for (Value value : store_.values().Get(member.set).ToSet()) {
       if (instead.code != 0) value.code = instead.code;
       if (instead.reason.has_value()) value.reason = *instead.reason;
       values.push_back(std::move(value));

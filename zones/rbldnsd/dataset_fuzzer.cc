@@ -30,7 +30,7 @@ void CheckDataset(const FileDataset& data) {
       return;
     }
     FuzzCheck(id <= data.values->size());
-    for (const Value& value : data.values->Get(id)) {
+    for (const ValueView value : data.values->Get(id)) {
       FuzzCheck(value.code != 0);
       FuzzCheck(value.reason.size() <= size_t{kMaxReasonBytes});
     }
