@@ -3,13 +3,13 @@
 # scripts/test also calls rbld_unpack_packages.
 #
 # Only missing packages are installed and none is ever removed. The servers
-# among them (nsd, unbound, rbldnsd, postfix, rspamd) are not started, now or at
+# among them (nsd, unbound, rbldnsd, postfix, rspamd, knot) are not started, now or at
 # the next boot: the tests start their own copies with their own configuration.
 
 _rbld_setup_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The servers that would otherwise start themselves.
-_rbld_services="nsd unbound rbldnsd postfix rspamd"
+_rbld_services="nsd unbound rbldnsd postfix rspamd knot"
 
 # Where the group "unpack" goes, each package in a folder of its name.
 _rbld_unpacked=/usr/local/lib/rbld-test

@@ -2,143 +2,286 @@
 // same seed.
 //
 //   gen feed COUNT SEED FIRST       COUNT random IPv4 addresses, one a line
-//   gen queries COUNT SEED LISTED ZONE
+//   gen queries COUNT SEED LISTED ZONE [KIND]
 //                                   COUNT distinct dnsperf queries, 30 % of
-//                                   them for addresses of `gen feed LISTED SEED
-//                                   0`, 10 % of type TXT
+//                                   them for the first LISTED of the seed, 10 %
+//                                   of type TXT
+//   gen listings KIND COUNT SEED ORDER VALUES
+//                                   a file of rbldnsd's (ip4set, ip6trie or
+//                                   dnset), of the first COUNT of the seed
 //
-// Addresses come from a permutation of all 2^32, so they are random, distinct
-// and need no table: the feed is the first COUNT of the permutation (from
-// FIRST on), and whatever stands behind it is not listed.
+// KIND is ipv4 (single addresses), ipv6 (/64s and single addresses) or names.
+// ORDER is random or, of ipv4, sorted. VALUES is 1 to 3, how many pairs of code
+// and reason there are, one of them for each target at random; each pair's
+// targets stand together, behind a line that sets it. Or it is each: every
+// target has a reason of its own.
+//
+// Memory: 4 bytes a target to sort them, else next to nothing.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
+#include "tests/bench/gen_targets.h"
+
+namespace rbld {
 namespace {
 
 constexpr size_t kOutputBufferBytes = 1 << 20;
-constexpr int kListedPercent = 30;
-constexpr int kTxtPercent = 10;
+constexpr uint32_t kListedPercent = 30;
+constexpr uint32_t kTxtPercent = 10;
+constexpr uint32_t kMaxValues = 3;
+constexpr const char* kValues[kMaxValues] = {
+    ":127.0.0.2:Open relay, see https://relays.bench.test/?$",
+    ":127.0.0.3:Open proxy, see https://relays.bench.test/?$",
+    ":127.0.0.4:Spam source, see https://relays.bench.test/?$",
+};
+constexpr uint32_t kEach = 0;
 
-// A finaliser with good avalanche; the constants are odd, so it is one-to-one.
-uint32_t Mix(uint32_t x) {
-  x ^= x >> 16;
-  x *= 0x7feb352dU;
-  x ^= x >> 15;
-  x *= 0x846ca68bU;
-  x ^= x >> 16;
-  return x;
-}
+enum class Kind { kIpv4, kIpv6, kNames };
 
-// One-to-one on 32 bits for every seed: four Feistel rounds.
-uint32_t Permute(uint32_t x, uint32_t seed) {
-  uint32_t left = x >> 16;
-  uint32_t right = x & 0xffff;
-  for (uint32_t round = 0; round < 4; ++round) {
-    const uint32_t next =
-        left ^ (Mix(right + seed * 0x9e3779b9U + round * 0x85ebca6bU) & 0xffff);
-    left = right;
-    right = next;
-  }
-  return (left << 16) | right;
-}
-
-// Leaves out every /8 in which special-purpose space lies (RFC 6890), so that
-// no guard rejects a line.
-bool IsOrdinary(uint32_t address) {
-  switch (address >> 24) {
-    case 0:
-    case 10:
-    case 100:
-    case 127:
-    case 169:
-    case 172:
-    case 192:
-    case 198:
-    case 203:
-      return false;
-    default:
-      return address >> 24 < 224;
-  }
-}
-
-// The ordinary addresses of the permutation, in its order.
-class AddressStream {
+// Standard output, in big pieces; printf would take most of the time.
+class Output {
  public:
-  explicit AddressStream(uint32_t seed) : seed_(seed) {}
+  Output() { buffer_.reserve(kOutputBufferBytes + 1024); }
+  // What is left goes with Flush, which tells whether all was written.
+  bool Flush() {
+    failed_ |= std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) !=
+               buffer_.size();
+    buffer_.clear();
+    return std::fflush(stdout) == 0 && !failed_;
+  }
 
-  uint32_t Next() {
-    while (true) {
-      const uint32_t address = Permute(position_++, seed_);
-      if (IsOrdinary(address)) return address;
+  void Char(char c) { buffer_ += c; }
+  void Text(const char* text) { buffer_ += text; }
+  void Text(const std::string& text) { buffer_ += text; }
+  void EndLine() {
+    buffer_ += '\n';
+    if (buffer_.size() >= kOutputBufferBytes) Flush();
+  }
+  void Octet(uint32_t octet) {
+    if (octet >= 100) Char(static_cast<char>('0' + octet / 100));
+    if (octet >= 10) Char(static_cast<char>('0' + octet / 10 % 10));
+    Char(static_cast<char>('0' + octet % 10));
+  }
+  // The first octet is the highest.
+  void Ipv4(uint32_t a) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      Octet(a >> shift & 255);
+      if (shift > 0) Char('.');
+    }
+  }
+  void ReversedIpv4(uint32_t a) { Ipv4(__builtin_bswap32(a)); }
+  void Hex(uint64_t value, int digits) {
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
+      Char("0123456789abcdef"[value >> shift & 15]);
+    }
+  }
+  void Groups(uint64_t half) {
+    for (int shift = 48; shift >= 0; shift -= 16) {
+      Hex(half >> shift & 0xffff, 4);
+      if (shift > 0) Char(':');
+    }
+  }
+  void ReversedNibbles(uint64_t half) {
+    for (int shift = 0; shift < 64; shift += 4) {
+      Hex(half >> shift & 15, 1);
+      Char('.');
     }
   }
 
  private:
-  const uint32_t seed_;
-  uint32_t position_ = 0;
+  std::string buffer_;
+  bool failed_ = false;
 };
 
-int WriteFeed(uint32_t count, uint32_t seed, uint32_t first) {
-  AddressStream stream(seed);
-  for (uint32_t i = 0; i < first; ++i) stream.Next();
-  for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t a = stream.Next();
-    std::printf("%u.%u.%u.%u\n", a >> 24, (a >> 16) & 255, (a >> 8) & 255,
-                a & 255);
-  }
-  return 0;
+// Which of the pairs a target has; `key` tells it from others.
+uint32_t ValueOf(uint32_t key, uint32_t seed, uint32_t values) {
+  return Mix(key ^ Mix(seed + 0x76616c)) % values;
 }
 
-int WriteQueries(uint32_t count, uint32_t seed, uint32_t listed_total,
-                 const char* zone) {
+// What ends the line of a target; all differ.
+void EndOfItsOwn(uint32_t key, Output* out) {
+  out->Text(" :127.0.0.2:Open relay, report ");
+  out->Hex(Mix(key), 8);
+  out->Text(" of relays.bench.test");
+}
+
+void WriteFeed(uint32_t count, uint32_t seed, uint32_t first, Output* out) {
+  Ipv4Stream stream(seed);
+  for (uint32_t i = 0; i < first; ++i) stream.Next();
+  for (uint32_t i = 0; i < count; ++i) {
+    out->Ipv4(stream.Next());
+    out->EndLine();
+  }
+}
+
+struct Listings {
+  Kind kind;
+  uint32_t count;
+  uint32_t seed;
+  uint32_t values;  // or kEach
+
+  bool Has(uint32_t key, uint32_t value) const {
+    return values == kEach || ValueOf(key, seed, values) == value;
+  }
+};
+
+void Ipv4Line(const Listings& all, uint32_t address, Output* out) {
+  out->Ipv4(address);
+  if (all.values == kEach) EndOfItsOwn(address, out);
+  out->EndLine();
+}
+
+// Those with the `value`, in the seed's order.
+void WriteRandom(const Listings& all, uint32_t value, Output* out) {
+  Ipv4Stream stream(all.seed);
+  for (uint32_t i = 0; i < all.count; ++i) {
+    if (all.kind == Kind::kIpv4) {
+      const uint32_t address = stream.Next();
+      if (all.Has(address, value)) Ipv4Line(all, address, out);
+      continue;
+    }
+    if (!all.Has(i, value)) continue;
+    if (all.kind == Kind::kIpv6) {
+      const Ipv6Target target = Ipv6At(i, all.seed);
+      out->Groups(target.high);
+      out->Char(':');
+      out->Groups(target.is_network ? 0 : target.low);
+      out->Text(target.is_network ? "/64" : "/128");
+    } else {
+      const NameTarget target = NameAt(i, all.seed);
+      if (target.with_subdomains) out->Char('.');
+      out->Text(target.name);
+    }
+    if (all.values == kEach) EndOfItsOwn(i, out);
+    out->EndLine();
+  }
+}
+
+std::vector<uint32_t> SortedAddresses(const Listings& all) {
+  std::vector<uint32_t> addresses(all.count);
+  Ipv4Stream stream(all.seed);
+  for (uint32_t& address : addresses) address = stream.Next();
+  std::sort(addresses.begin(), addresses.end());
+  return addresses;
+}
+
+void WriteListings(const Listings& all, bool sort, Output* out) {
+  const std::vector<uint32_t> sorted =
+      sort ? SortedAddresses(all) : std::vector<uint32_t>();
+  for (uint32_t value = 0; value < std::max(1U, all.values); ++value) {
+    if (all.values != kEach) {
+      out->Text(kValues[value]);
+      out->EndLine();
+    }
+    if (!sort) WriteRandom(all, value, out);
+    for (const uint32_t address : sorted) {
+      if (all.Has(address, value)) Ipv4Line(all, address, out);
+    }
+  }
+}
+
+// What is asked, of kinds other than ipv4; `place` is that in the permutation.
+void Question(Kind kind, uint32_t place, uint32_t seed, Output* out) {
+  if (kind == Kind::kIpv6) {
+    const Ipv6Target target = Ipv6At(place, seed);
+    out->ReversedNibbles(target.low);
+    out->ReversedNibbles(target.high);
+    return;
+  }
+  const NameTarget target = NameAt(place, seed);
+  if (target.with_subdomains && target.ask_subdomain) out->Text("www.");
+  out->Text(target.name);
+  out->Char('.');
+}
+
+bool WriteQueries(Kind kind, uint32_t count, uint32_t seed,
+                  uint32_t listed_total, const char* zone, Output* out) {
   if (uint64_t{count} * kListedPercent / 100 > listed_total) {
     std::fprintf(stderr,
                  "gen: %u queries need %u listed addresses, but only %u are "
                  "listed\n",
                  count, count / 100 * kListedPercent, listed_total);
-    return 2;
+    return false;
   }
-  AddressStream listed(seed);
-  AddressStream others(seed);
-  for (uint32_t i = 0; i < listed_total; ++i) others.Next();
+  Ipv4Stream listed(seed);
+  Ipv4Stream others(seed);
+  uint32_t next_listed = 0;
+  uint32_t next_other = listed_total;
+  if (kind == Kind::kIpv4) {
+    for (uint32_t i = 0; i < listed_total; ++i) others.Next();
+  }
   for (uint32_t i = 0; i < count; ++i) {
     // Spread over each hundred, and not in step with one another.
-    const uint32_t place = i * 37 % 100;
-    const uint32_t a = place < kListedPercent ? listed.Next() : others.Next();
-    const char* type = i * 61 % 100 < kTxtPercent ? "TXT" : "A";
-    std::printf("%u.%u.%u.%u.%s %s\n", a & 255, (a >> 8) & 255, (a >> 16) & 255,
-                a >> 24, zone, type);
+    const bool ask_listed = uint64_t{i} * 37 % 100 < kListedPercent;
+    if (kind == Kind::kIpv4) {
+      out->ReversedIpv4(ask_listed ? listed.Next() : others.Next());
+      out->Char('.');
+    } else {
+      Question(kind, ask_listed ? next_listed++ : next_other++, seed, out);
+    }
+    out->Text(zone);
+    out->Text(uint64_t{i} * 61 % 100 < kTxtPercent ? " TXT" : " A");
+    out->EndLine();
   }
-  return 0;
+  return true;
 }
 
 uint32_t Number(const char* text) {
   return static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
 }
 
+bool ParseKind(const std::string& text, Kind* kind) {
+  *kind = text == "ipv6"    ? Kind::kIpv6
+          : text == "names" ? Kind::kNames
+                            : Kind::kIpv4;
+  return *kind != Kind::kIpv4 || text == "ipv4";
+}
+
+// False for what it cannot do.
+bool Run(int argc, char** argv, Output* out) {
+  const std::string verb = argc > 1 ? argv[1] : "";
+  Kind kind = Kind::kIpv4;
+  if (verb == "feed" && argc == 5) {
+    WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]), out);
+    return true;
+  }
+  if (verb == "queries" && (argc == 6 || argc == 7) &&
+      (argc == 6 || ParseKind(argv[6], &kind))) {
+    return WriteQueries(kind, Number(argv[2]), Number(argv[3]), Number(argv[4]),
+                        argv[5], out);
+  }
+  if (verb == "listings" && argc == 7 && ParseKind(argv[2], &kind)) {
+    const bool sort = !strcmp(argv[5], "sorted");
+    const bool each = !strcmp(argv[6], "each");
+    const uint32_t values = each ? kEach : Number(argv[6]);
+    if ((sort ? kind == Kind::kIpv4 : !strcmp(argv[5], "random")) &&
+        (each || (values >= 1 && values <= kMaxValues))) {
+      WriteListings({kind, Number(argv[3]), Number(argv[4]), values}, sort,
+                    out);
+      return true;
+    }
+  }
+  std::fprintf(stderr,
+               "usage: gen feed COUNT SEED FIRST\n"
+               "       gen queries COUNT SEED LISTED ZONE [KIND]\n"
+               "       gen listings KIND COUNT SEED ORDER VALUES\n");
+  return false;
+}
+
 }  // namespace
+}  // namespace rbld
 
 int main(int argc, char** argv) {
-  static char buffer[kOutputBufferBytes];
-  std::setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
-  const std::string verb = argc > 1 ? argv[1] : "";
-  int result = 2;
-  if (verb == "feed" && argc == 5) {
-    result = WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]));
-  } else if (verb == "queries" && argc == 6) {
-    result = WriteQueries(Number(argv[2]), Number(argv[3]), Number(argv[4]),
-                          argv[5]);
-  } else {
-    std::fprintf(stderr,
-                 "usage: gen feed COUNT SEED FIRST\n"
-                 "       gen queries COUNT SEED LISTED ZONE\n");
-  }
-  if (std::fflush(stdout) != 0) {
+  rbld::Output out;
+  if (!rbld::Run(argc, argv, &out)) return 2;
+  if (!out.Flush()) {
     std::perror("gen: cannot write");
     return 1;
   }
-  return result;
+  return 0;
 }
