@@ -470,18 +470,6 @@ std::string RcodeName(int rcode) {
   return rcode < 6 ? kNames[rcode] : absl::StrCat("RCODE", rcode);
 }
 
-std::string HistogramJson(const Histogram& histogram) {
-  return absl::StrFormat(
-      R"({"mean":%.3f,"p50":%.3f,"p90":%.3f,"p99":%.3f,"p99_9":%.3f,)"
-      R"("max":%.3f})",
-      histogram.MeanNs() / kMicrosecond,
-      Microseconds(histogram.PercentileNs(0.5)),
-      Microseconds(histogram.PercentileNs(0.9)),
-      Microseconds(histogram.PercentileNs(0.99)),
-      Microseconds(histogram.PercentileNs(0.999)),
-      Microseconds(histogram.max_ns()));
-}
-
 std::string HistogramText(const Histogram& histogram) {
   return absl::StrFormat(
       "mean %.1f  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f µs",

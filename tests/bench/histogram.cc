@@ -1,6 +1,7 @@
 #include "tests/bench/histogram.h"
 
 #include <cmath>
+#include <cstdio>
 
 namespace rbld {
 
@@ -29,6 +30,22 @@ uint64_t Histogram::LastOf(size_t bucket) {
   if (bucket < 2 * kParts) return bucket;
   const size_t shift = (bucket >> kPartBits) - 1;
   return ((bucket - (shift << kPartBits) + 1) << shift) - 1;
+}
+
+std::string HistogramJson(const Histogram& histogram) {
+  const auto us = [](double ns) { return ns / 1000; };
+  const auto part = [&](double part) {
+    return us(static_cast<double>(histogram.PercentileNs(part)));
+  };
+  // Six numbers; the longest time, 2^64 ns, has 17 digits and four more.
+  char text[256];
+  const int size = std::snprintf(
+      text, sizeof(text),
+      R"({"mean":%.3f,"p50":%.3f,"p90":%.3f,"p99":%.3f,"p99_9":%.3f,)"
+      R"("max":%.3f})",
+      us(histogram.MeanNs()), part(0.5), part(0.9), part(0.99), part(0.999),
+      us(static_cast<double>(histogram.max_ns())));
+  return std::string(text, static_cast<size_t>(size));
 }
 
 }  // namespace rbld

@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace rbld {
 
@@ -54,6 +55,9 @@ class Histogram {
   uint64_t sum_ = 0;
   uint64_t max_ = 0;
 };
+
+// {"mean", "p50", "p90", "p99", "p99_9", "max"} in µs, as JSON.
+std::string HistogramJson(const Histogram& histogram);
 
 }  // namespace rbld
 

@@ -79,5 +79,16 @@ TEST(Histogram, TimesOutOfRangeAreKept) {
   EXPECT_EQ(5000u * kSecond, all.max_ns());
 }
 
+TEST(Histogram, JsonIsInMicroseconds) {
+  Histogram all;
+  all.Add(0);
+  EXPECT_EQ(R"({"mean":0.000,"p50":0.000,"p90":0.000,"p99":0.000,)"
+            R"("p99_9":0.000,"max":0.000})",
+            HistogramJson(all));
+  all.Add(2 * kMicrosecond);
+  EXPECT_NE(std::string::npos, HistogramJson(all).find(R"("mean":1.000,)"));
+  EXPECT_NE(std::string::npos, HistogramJson(all).find(R"("max":2.000)"));
+}
+
 }  // namespace
 }  // namespace rbld
