@@ -2,6 +2,7 @@
 // same seed.
 //
 //   gen feed COUNT SEED FIRST       COUNT random IPv4 addresses, one a line
+//   gen sorted COUNT SEED FIRST     the same addresses, sorted as numbers
 //   gen queries COUNT SEED LISTED ZONE [KIND]
 //                                   COUNT distinct dnsperf queries, 30 % of
 //                                   them for the first LISTED of the seed, 10 %
@@ -110,12 +111,25 @@ void EndOfItsOwn(uint32_t key, Output* out) {
   out->Text(" of relays.bench.test");
 }
 
-void WriteFeed(uint32_t count, uint32_t seed, uint32_t first, Output* out) {
+std::vector<uint32_t> SortedAddresses(Ipv4Stream* stream, uint32_t count) {
+  std::vector<uint32_t> addresses(count);
+  for (uint32_t& address : addresses) address = stream->Next();
+  std::sort(addresses.begin(), addresses.end());
+  return addresses;
+}
+
+void WriteFeed(uint32_t count, uint32_t seed, uint32_t first, bool sort,
+               Output* out) {
   Ipv4Stream stream(seed);
   for (uint32_t i = 0; i < first; ++i) stream.Next();
-  for (uint32_t i = 0; i < count; ++i) {
-    out->Ipv4(stream.Next());
+  const auto write = [out](uint32_t address) {
+    out->Ipv4(address);
     out->EndLine();
+  };
+  if (sort) {
+    for (const uint32_t one : SortedAddresses(&stream, count)) write(one);
+  } else {
+    for (uint32_t i = 0; i < count; ++i) write(stream.Next());
   }
 }
 
@@ -162,17 +176,10 @@ void WriteRandom(const Listings& all, uint32_t value, Output* out) {
   }
 }
 
-std::vector<uint32_t> SortedAddresses(const Listings& all) {
-  std::vector<uint32_t> addresses(all.count);
-  Ipv4Stream stream(all.seed);
-  for (uint32_t& address : addresses) address = stream.Next();
-  std::sort(addresses.begin(), addresses.end());
-  return addresses;
-}
-
 void WriteListings(const Listings& all, bool sort, Output* out) {
+  Ipv4Stream stream(all.seed);
   const std::vector<uint32_t> sorted =
-      sort ? SortedAddresses(all) : std::vector<uint32_t>();
+      SortedAddresses(&stream, sort ? all.count : 0);
   for (uint32_t value = 0; value < std::max(1U, all.values); ++value) {
     if (all.values != kEach) {
       out->Text(kValues[value]);
@@ -246,8 +253,9 @@ bool ParseKind(const std::string& text, Kind* kind) {
 bool Run(int argc, char** argv, Output* out) {
   const std::string verb = argc > 1 ? argv[1] : "";
   Kind kind = Kind::kIpv4;
-  if (verb == "feed" && argc == 5) {
-    WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]), out);
+  if ((verb == "feed" || verb == "sorted") && argc == 5) {
+    WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]),
+              verb == "sorted", out);
     return true;
   }
   if (verb == "queries" && (argc == 6 || argc == 7) &&
@@ -268,6 +276,7 @@ bool Run(int argc, char** argv, Output* out) {
   }
   std::fprintf(stderr,
                "usage: gen feed COUNT SEED FIRST\n"
+               "       gen sorted COUNT SEED FIRST\n"
                "       gen queries COUNT SEED LISTED ZONE [KIND]\n"
                "       gen listings KIND COUNT SEED ORDER VALUES\n");
   return false;
