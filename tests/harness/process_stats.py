@@ -65,6 +65,60 @@ def wait_seconds(pid):
     return _schedstat_seconds(pid, 1)
 
 
+def thread_ids(pid, name):
+    """The threads of that name (their `comm`)."""
+    found = []
+    for thread in os.listdir("/proc/%d/task" % pid):
+        try:
+            with open("/proc/%d/task/%s/comm" % (pid, thread)) as text:
+                if text.read().strip() == name:
+                    found.append(int(thread))
+        except OSError:
+            continue
+    return found
+
+
+def thread_seconds(pid, thread):
+    """CPU time of one thread."""
+    with open("/proc/%d/task/%d/schedstat" % (pid, thread)) as text:
+        return int(text.read().split()[0]) / 1e9
+
+
+def thread_switches(pid, thread):
+    """How often it went to sleep by itself."""
+    with open("/proc/%d/task/%d/status" % (pid, thread)) as text:
+        for line in text:
+            if line.startswith("voluntary_ctxt_switches:"):
+                return int(line.split()[1])
+    raise ValueError("no count of switches")
+
+
+def tree_memory_bytes(pid):
+    """Memory of the process tree, each shared page counted once (proc(5)).
+
+    {"resident", "anonymous", "files", "shared", "processes"} in bytes. Of one
+    process alone it is its RSS; of several the sum of what each has a part in.
+    """
+    tree = descendants(pid)
+    kinds = {"resident": "", "anonymous": "_Anon", "files": "_File",
+             "shared": "_Shmem"}
+    if len(tree) == 1:
+        with open("/proc/%d/status" % pid) as text:
+            lines = dict(line.split(":", 1) for line in text if ":" in line)
+        names = {"resident": "VmRSS", "anonymous": "RssAnon",
+                 "files": "RssFile", "shared": "RssShmem"}
+        found = {kind: int(lines[name].split()[0]) * 1024
+                 for kind, name in names.items()}
+        return dict(found, processes=1)
+    found = dict.fromkeys(kinds, 0)
+    for one in tree:
+        with open("/proc/%d/smaps_rollup" % one) as text:
+            lines = dict(line.split(":", 1) for line in text if ":" in line)
+        for kind, ending in kinds.items():
+            found[kind] += int(lines["Pss" + ending].split()[0]) * 1024
+    return dict(found, processes=len(tree))
+
+
 def memory_bytes(pid):
     """{"VmRSS", "VmHWM", "RssAnon", "RssFile"} in bytes."""
     wanted = {"VmRSS", "VmHWM", "RssAnon", "RssFile"}
