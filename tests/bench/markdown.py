@@ -26,7 +26,8 @@ def _cpu_model():
     return platform.machine()
 
 
-def _package_version(package):
+def package_version(package):
+    """Of Debian's package, or "none"."""
     done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           encoding="utf-8")
@@ -37,8 +38,26 @@ def machine(*packages):
     """One line that says where the figures come from."""
     parts = ["%d × %s" % (os.cpu_count(), _cpu_model()),
              "Linux " + platform.release()]
-    parts += ["%s %s" % (p, _package_version(p)) for p in packages]
+    parts += ["%s %s" % (p, package_version(p)) for p in packages]
     return "; ".join(parts)
+
+
+def _document(name):
+    """The place of a file of docs/ in the workspace."""
+    root = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    if not root:
+        raise SystemExit("--write works under `bazel run` only, which says "
+                         "where the workspace is")
+    return os.path.join(root, "docs", name)
+
+
+def write_file(name, text):
+    """Replaces a whole file of docs/."""
+    path = _document(name)
+    with open(path + ".new", "w", encoding="utf-8") as out:
+        out.write(text)
+    os.rename(path + ".new", path)
+    print("written: docs/%s" % name)
 
 
 def write_section(name, text):
@@ -46,11 +65,7 @@ def write_section(name, text):
 
     The file marks it by <!-- NAME --> … <!-- /NAME -->.
     """
-    root = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not root:
-        raise SystemExit("--write works under `bazel run` only, which says "
-                         "where the workspace is")
-    path = os.path.join(root, "docs", "BENCHMARKS.md")
+    path = _document("BENCHMARKS.md")
     begin, end = "<!-- %s -->" % name, "<!-- /%s -->" % name
     with open(path, encoding="utf-8") as old:
         whole = old.read()
