@@ -3,8 +3,9 @@
 # scripts/test also calls rbld_unpack_packages.
 #
 # Only missing packages are installed and none is ever removed. The servers
-# among them (nsd, unbound, rbldnsd, postfix, rspamd, knot) are not started, now or at
-# the next boot: the tests start their own copies with their own configuration.
+# among them (nsd, unbound, rbldnsd, postfix, rspamd, knot) are not started, now
+# or at the next boot: the tests start their own copies with their own
+# configuration.
 
 _rbld_setup_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 

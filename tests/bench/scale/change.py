@@ -46,14 +46,15 @@ def background(server, queries, per_second, seconds):
     log = server.scratch.join("background.json")
     with contextlib.suppress(FileNotFoundError):
         os.remove(log)
+    nap = NAP_MICROSECONDS if per_second else load.CLOSED_NAP_MICROSECONDS
+    # Its report for people is not wanted in the log.
     program = daemon.Program(
         ["sh", "-c", 'exec "$@" 2>/dev/null', "sh",
          daemon.runfile("tests/bench/dnsload"), "--port=%d" % server.port,
          "--queries=" + queries, "--rate=%d" % per_second,
          "--seconds=%d" % (seconds + SPARE_SECONDS),
-         "--outstanding=%d" % OUTSTANDING,
-         "--nap_us=%d" % (NAP_MICROSECONDS if per_second else
-                          load.CLOSED_NAP_MICROSECONDS)], log, cpu=bench.CLIENT_CPU)
+         "--outstanding=%d" % OUTSTANDING, "--nap_us=%d" % nap],
+        log, cpu=bench.CLIENT_CPU)
     report = []
     with program:
         before = process_stats.task_seconds(server.pid)

@@ -1,4 +1,4 @@
-"""docs/growth.svg: what grows with the number of listings, and what does not."""
+"""docs/growth.svg: what grows with the number of listings, and what not."""
 
 from tests.bench.scale import figures
 from tests.bench.scale import report

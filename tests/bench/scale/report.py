@@ -118,9 +118,9 @@ def cpu(results):
             Limit("rbld's total ÷ the echo's, %s listings" % here,
                   median(ratios(found, "rbld")) if mine else None,
                   LIMIT_RATIO[size], why_not=why, form="%.3f")]
-    text = "%s %s, medians (of *user* with the range); *÷ echo* is the median " \
-        "of the rounds' own ratios of total CPU time. *Waited*: how long the " \
-        "server could have run while others had its core.\n\n%s%s\n\n%s" % (
+    text = "%s %s, medians (of *user* with the range); *÷ echo* is the " \
+        "median of the rounds' own ratios of total CPU time. *Waited*: how " \
+        "long the server could have run while others had its core.\n\n%s%s\n\n%s" % (
             DATA, rounds_text(results),
             markdown.table(["listings"] + COST_HEAD, rows),
             missing_lines(results, ("cpu", "knot", "nsd", "rbldnsd")),
@@ -168,9 +168,9 @@ def memory(results):
             Limit("rbld resident, MB, %s listings" % here,
                   most / 1e6 if most else None, LIMIT_RESIDENT[size] / 1e6,
                   form="%.0f", why_not=why)]
-    text = "Resident memory of the whole server after its start, and after it " \
-        "was asked all the names of the table above, with every mapped page " \
-        "that it touched; of several processes each page once. 1 MB is " \
+    text = "Resident memory of the whole server after its start, and after " \
+        "it was asked all the names of the table above, with every mapped " \
+        "page that it touched; of several processes each page once. 1 MB is " \
         "1,000,000 bytes. The index is what rbld says of its list.\n\n%s%s" \
         "\n\n%s" % (
             markdown.table(
@@ -202,9 +202,9 @@ def start(results):
                   % here, median(one.get("killed", [])), LIMIT_START_KILLED,
                   why_not=why)]
     text = "From the exec (its fork included) to the first right answer, on " \
-        "one core, with the page cache warm; asked every millisecond. Medians " \
-        "and ranges of up to %d starts, fewer of servers that take minutes. " \
-        "Right after the first answer a hundred other names must be right." \
+        "one core, with the page cache warm; asked every millisecond. " \
+        "Medians and ranges of up to %d starts, fewer of servers that take " \
+        "minutes. Right after the first answer a hundred other names must be right." \
         "\n\n%s%s\n\n%s" % (
             results.get("meta", {}).get("rounds", 0),
             markdown.table(["listings", "server", "after a clean stop",
@@ -259,14 +259,15 @@ def change_limits(here, load, one):
 CHANGE_TEXT = "A thousand single additions a second to rbld, each a request " \
     "and a synced write of its own, for %d s in each of %d rounds, while " \
     "dnsload asks at half of what rbld answers, and as fast as it answers; " \
-    "medians of the rounds' own percentiles. Times count from the schedule of " \
-    "the requests. *Workers* are the threads that answer, *process* is all of " \
-    "rbld with the changes themselves, both in µs of CPU a query, without " \
-    "changes and with them; the ratio is that of the workers. At half load it " \
-    "has the wakes of a worker that sleeps in between; at full load there are " \
-    "none.\n\n%s\n\nOne change to a server that has nothing else to do, from " \
-    "its signal or commit to the right answer: rbldnsd and NSD get a line in a " \
-    "file and SIGHUP, Knot a transaction of knotc.\n\n%s%s\n\n%s"
+    "medians of the rounds' own percentiles. Times count from the schedule " \
+    "of the requests. *Workers* are the threads that answer, *process* is " \
+    "all of rbld with the changes themselves, both in µs of CPU a query, " \
+    "without changes and with them; the ratio is that of the workers. At " \
+    "half load it has the wakes of a worker that sleeps in between; at full " \
+    "load there are none.\n\n%s\n\nOne change to a server that has nothing " \
+    "else to do, from its signal or commit to the right answer: rbldnsd and " \
+    "NSD get a line in a file and SIGHUP, Knot a transaction of knotc." \
+    "\n\n%s%s\n\n%s"
 
 
 def change(results):
@@ -308,8 +309,8 @@ def reasons(results):
             figures.spread(one["start"][name], figures.duration),
             figures.duration(one["import"][name])])
         rows[-1][0] = told
-    text = "%s listings; A queries alone, %s, medians. Two rblds on the same " \
-        "core, asked in turn, beside an echo.\n\n%s\n\n%s" % (
+    text = "%s listings; A queries alone, %s, medians. Two rblds on the " \
+        "same core, asked in turn, beside an echo.\n\n%s\n\n%s" % (
             figures.count(one["size"]), rounds_text(results),
             markdown.table(
                 ["listings with", "user µs", "kernel µs", "total µs", "÷ echo",
@@ -338,9 +339,9 @@ def kinds(results):
                   median(values(one["cpu"]["rbld"], "user")), LIMIT_KIND_USER),
             Limit("index, bytes a listing, " + here,
                   index["bytes"] / index["listings"], LIMIT_KIND_INDEX[kind])]
-    text = "%s listings of each, random, with three pairs of code and reason; " \
-        "30 %% of the names are listed; %s, medians. rbldnsd holds them as " \
-        "ip6trie and dnset.\n\n%s\n\n%s" % (
+    text = "%s listings of each, random, with three pairs of code and " \
+        "reason; 30 %% of the names are listed; %s, medians. rbldnsd holds " \
+        "them as ip6trie and dnset.\n\n%s\n\n%s" % (
             figures.count(size or 0), rounds_text(results),
             markdown.table(["kind"] + COST_HEAD
                            + ["resident", "index, bytes a listing"], rows),
@@ -386,13 +387,13 @@ def workers(results):
     rows = worker_rows("one, on a core of its own", one["one"]) + \
         worker_rows("one, on a core with the client", one["shared"]) + \
         worker_rows("two, on both cores with the client", one["two"])
-    text = "%s listings, %s, medians. This machine has two cores, and with two " \
-        "workers **the client shares both with them**: so the queries of a " \
-        "second tell little, and those of a second of the server's CPU time " \
-        "tell what there is to tell. While a client has the core, queries " \
-        "gather and cost less each; so one worker is measured with the client " \
-        "on its core, too, which is the fair one to compare with.\n\n%s\n\n" \
-        "Under full load, %s. %s.\n\n%s" % (
+    text = "%s listings, %s, medians. This machine has two cores, and with " \
+        "two workers **the client shares both with them**: so the queries " \
+        "of a second tell little, and those of a second of the server's CPU " \
+        "time tell what there is to tell. While a client has the core, " \
+        "queries gather and cost less each; so one worker is measured with " \
+        "the client on its core, too, which is the fair one to compare with.\n\n" \
+        "%s\n\nUnder full load, %s. %s.\n\n%s" % (
             figures.count(one["size"]), rounds_text(results),
             markdown.table(
                 ["workers", "load", "q/s", "queries a CPU second", "p50", "p99",
@@ -439,10 +440,11 @@ def growth(results):
                          figures.duration(cells[2]),
                          figures.duration(cells[3])])
     text = "![µs a query, memory, start and change by the number of " \
-        "listings](growth.svg)\n\nThe medians of the tables below: total CPU " \
-        "of a query; resident memory, the bigger of two looks; a start after a " \
-        "clean stop; from the request at half load (of the peers: the signal " \
-        "or commit) to the right answer. A – was not measured.\n\n%s%s\n\n%s" % (
+        "listings](growth.svg)\n\nThe medians of the tables below: total " \
+        "CPU of a query; resident memory, the bigger of two looks; a start " \
+        "after a clean stop; from the request at half load (of the peers: " \
+        "the signal or commit) to the right answer. A – was not measured." \
+        "\n\n%s%s\n\n%s" % (
             markdown.table(["listings", "server", "µs a query", "resident",
                             "start", "change visible"], rows),
             missing_lines(results, ("knot", "nsd", "rbldnsd")),
