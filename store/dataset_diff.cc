@@ -1,5 +1,6 @@
 #include "store/dataset_diff.h"
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -122,14 +123,18 @@ class DatasetDiff::Merge {
     const bool plain = wanted_.details() == nullptr;
     const absl::string_view before =
         exists ? View(there_->value()) : absl::string_view();
-    // Most records of a feed are equal, byte for byte.
-    if (exists && plain && wanted_.values() == same_values_ &&
-        before == same_) {
+    // Most plain entries of a feed have equal records, byte for byte.
+    Known& known = known_[wanted_.values() % known_.size()];
+    if (known.values != wanted_.values()) {
+      known = Known();
+      known.values = wanted_.values();
+    }
+    if (plain && exists && before == known.same) {
       ++counts_.unchanged;
       return absl::OkStatus();
     }
-    if (!exists && plain && wanted_.values() == new_values_) {
-      return Put(before, 0, new_expires_);
+    if (plain && !exists && !known.added.empty()) {
+      return Put(before, known.added, 0, known.expires);
     }
     Record old;
     if (exists && !ParseRecord(before, &old)) return CorruptRecord("listing");
@@ -139,18 +144,16 @@ class DatasetDiff::Merge {
     if (!status.ok()) return status;
     if (same) {
       ++counts_.unchanged;
-      if (plain) {
-        same_values_ = record.values;
-        same_.assign(before.data(), before.size());
-      }
+      if (plain) known.same.assign(before.data(), before.size());
       return absl::OkStatus();
     }
     after_.clear();
     AppendRecord(&after_, record);
-    // after_ serves for the next new plain entry too.
-    new_values_ = !exists && plain ? record.values : kNoValues;
-    new_expires_ = record.expires;
-    return Put(before, old.expires, record.expires);
+    if (plain && !exists) {
+      known.added = after_;
+      known.expires = record.expires;
+    }
+    return Put(before, after_, old.expires, record.expires);
   }
 
   // What the record shall be, and whether it is that already.
@@ -185,9 +188,9 @@ class DatasetDiff::Merge {
     return absl::OkStatus();
   }
 
-  // Passes on that after_ takes the place of `before`.
-  absl::Status Put(absl::string_view before, int64_t expires_before,
-                   int64_t expires_after) {
+  // Passes on that `after` takes the place of `before`.
+  absl::Status Put(absl::string_view before, absl::string_view after,
+                   int64_t expires_before, int64_t expires_after) {
     const bool exists = !before.empty();
     if (!exists) CountOne(wanted_.middle(), 1);
     ++(exists ? counts_.changed : counts_.added);
@@ -195,13 +198,21 @@ class DatasetDiff::Merge {
     change.kind = exists ? ChangeKind::kChange : ChangeKind::kAdd;
     change.key = wanted_.key();
     change.before = before;
-    change.after = after_;
+    change.after = after;
     change.expires_before = expires_before;
     change.expires_after = expires_after;
     return sink_(change);
   }
 
-  static constexpr BlobId kNoValues = ~BlobId{0};
+  // What the plain entries with one value set have in common.
+  struct Known {
+    BlobId values = 0;  // no listing has none
+    // The record of the last unchanged one.
+    std::string same;
+    // What a new one gets, and when that expires.
+    std::string added;
+    int64_t expires = 0;
+  };
 
   const DatasetDiff& diff_;
   const DiffSink& sink_;
@@ -212,13 +223,8 @@ class DatasetDiff::Merge {
   rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> there_;
   bool have_ = false;  // there_ stands on a record of the dataset
-  // The record that the last unchanged plain entry has, and its values.
-  BlobId same_values_ = kNoValues;
-  std::string same_;
-  // What the last change put; with which values, if it was a new plain entry.
+  std::array<Known, 16> known_;
   std::string after_;
-  BlobId new_values_ = kNoValues;
-  int64_t new_expires_ = 0;
   DiffCounts counts_;
 };
 

@@ -78,7 +78,11 @@ bool RunOne(const char* name, const std::vector<uint32_t>& addresses,
   }
   const double seconds = Seconds() - start;
   const double cpu_seconds = CpuSeconds() - cpu_start;
-  const ListInfo info = publisher->Lists()->at(0);
+  ListInfo info;
+  const absl::StatusOr<std::vector<ListInfo>> lists = publisher->Lists();
+  for (const ListInfo& list : *lists) {
+    if (list.name == source) info = list;
+  }
   std::printf(
       "%-20s %9llu changes, %9llu unchanged; %.2f s, %.2f s of CPU; peak %.0f "
       "MiB; index %.2f bytes a listing\n",

@@ -189,14 +189,14 @@ TEST_F(PublisherImportTest, IndexIsWhatTheStoreSays) {
       ImportOptions options;
       options.precedence = precedence;
       // An empty list; much that changes in it; and one with other sources.
-      RunImport(NestedLines(seed, 30000), options, nullptr);
+      RunImport(NestedLines(seed, 24000), options, nullptr);
       EXPECT_GT(Answers().size(), 1000u);
       ExpectIndexIsWhatTheStoreSays();
-      RunImport(NestedLines(seed + 100, 30000), options, nullptr);
+      RunImport(NestedLines(seed + 100, 24000), options, nullptr);
       ExpectIndexIsWhatTheStoreSays();
       Apply(Change::Verb::kAdd, "17.0.0.0/9", "manual");
       Apply(Change::Verb::kExempt, "16.1.0.0/16", "");
-      RunImport(NestedLines(seed + 200, 30000), options, nullptr);
+      RunImport(NestedLines(seed + 200, 24000), options, nullptr);
       ExpectIndexIsWhatTheStoreSays();
     }
   }
@@ -384,7 +384,7 @@ TEST_F(PublisherImportTest, BeyondTheCapTheJournalHasAGap) {
 TEST_F(PublisherImportTest, AllExpireInTheirSecond) {
   ImportOptions options;
   options.expires = kStart + 100;
-  RunImport(Addresses(0, 30000), options, nullptr);
+  RunImport(Addresses(0, 24000), options, nullptr);
   // The half that comes again lasts longer.
   clock_.Advance(50);
   options.expires = kStart + 200;
