@@ -2,6 +2,7 @@
 // same seed.
 //
 //   gen feed COUNT SEED FIRST       COUNT random IPv4 addresses, one a line
+//   gen sorted COUNT SEED FIRST     the same addresses, sorted as numbers
 //   gen queries COUNT SEED LISTED ZONE
 //                                   COUNT distinct dnsperf queries, 30 % of
 //                                   them for addresses of `gen feed LISTED SEED
@@ -10,11 +11,13 @@
 // Addresses come from a permutation of all 2^32, so they are random, distinct
 // and need no table: the feed is the first COUNT of the permutation (from
 // FIRST on), and whatever stands behind it is not listed.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -81,14 +84,24 @@ class AddressStream {
   uint32_t position_ = 0;
 };
 
-int WriteFeed(uint32_t count, uint32_t seed, uint32_t first) {
+void WriteAddress(uint32_t a) {
+  std::printf("%u.%u.%u.%u\n", a >> 24, (a >> 16) & 255, (a >> 8) & 255,
+              a & 255);
+}
+
+int WriteFeed(uint32_t count, uint32_t seed, uint32_t first, bool sorted) {
   AddressStream stream(seed);
   for (uint32_t i = 0; i < first; ++i) stream.Next();
+  std::vector<uint32_t> addresses;
   for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t a = stream.Next();
-    std::printf("%u.%u.%u.%u\n", a >> 24, (a >> 16) & 255, (a >> 8) & 255,
-                a & 255);
+    if (sorted) {
+      addresses.push_back(stream.Next());
+    } else {
+      WriteAddress(stream.Next());
+    }
   }
+  std::sort(addresses.begin(), addresses.end());
+  for (const uint32_t address : addresses) WriteAddress(address);
   return 0;
 }
 
@@ -126,14 +139,16 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
   const std::string verb = argc > 1 ? argv[1] : "";
   int result = 2;
-  if (verb == "feed" && argc == 5) {
-    result = WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]));
+  if ((verb == "feed" || verb == "sorted") && argc == 5) {
+    result = WriteFeed(Number(argv[2]), Number(argv[3]), Number(argv[4]),
+                       verb == "sorted");
   } else if (verb == "queries" && argc == 6) {
     result = WriteQueries(Number(argv[2]), Number(argv[3]), Number(argv[4]),
                           argv[5]);
   } else {
     std::fprintf(stderr,
                  "usage: gen feed COUNT SEED FIRST\n"
+                 "       gen sorted COUNT SEED FIRST\n"
                  "       gen queries COUNT SEED LISTED ZONE\n");
   }
   if (std::fflush(stdout) != 0) {
