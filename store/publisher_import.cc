@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -388,7 +389,9 @@ absl::Status PublisherImpl::InstallIndex(
       zones = zones_;
     }
     const ListShape shape = state.Shape(state.lists.find(list)->second);
+    std::set<std::string> resolved;
     for (const Target& target : changed) {
+      if (!resolved.insert(target.Key()).second) continue;
       Resolver resolver(
           *database_, shape,
           std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(
