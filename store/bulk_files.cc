@@ -1,9 +1,9 @@
 #include "store/bulk_files.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
@@ -80,18 +80,21 @@ absl::Status BulkFiles::Part::Add(const RecordDiff& change) {
                             ? listings_.Delete(change.key)
                             : listings_.Put(change.key, change.after);
   if (!status.ok()) return status;
-  for (const bool is_put : {false, true}) {
-    const int64_t expires =
-        is_put ? change.expires_after : change.expires_before;
-    if (expires == 0) continue;
-    std::string key;
-    AppendU64(&key, static_cast<uint64_t>(expires));
-    key.append(change.key.data(), change.key.size());
-    expiries_.emplace_back(std::move(key), is_put);
+  if (change.expires_before != change.expires_after) {
+    NoteExpiry(change.expires_before, false, change.key);
+    NoteExpiry(change.expires_after, true, change.key);
   }
   // What will not be kept need not be written.
   if (changes_ > files_.max_journal_changes_) return absl::OkStatus();
   return AddToJournal(change);
+}
+
+void BulkFiles::Part::NoteExpiry(int64_t expires, bool is_put,
+                                 absl::string_view key) {
+  if (expires == 0) return;
+  std::string& keys = expiries_[expires];
+  keys.push_back(is_put ? 1 : 0);
+  AppendString(&keys, key);
 }
 
 absl::Status BulkFiles::Part::AddToJournal(const RecordDiff& change) {
@@ -140,23 +143,28 @@ BulkFiles::~BulkFiles() {
 }
 
 absl::Status BulkFiles::WriteExpiries() {
-  std::vector<std::pair<std::string, bool>> expiries;
+  // Parts are in the order of their keys.
+  std::map<int64_t, std::vector<absl::string_view>> by_time;
   for (const std::unique_ptr<Part>& part : parts_) {
-    expiries.insert(expiries.end(),
-                    std::make_move_iterator(part->expiries_.begin()),
-                    std::make_move_iterator(part->expiries_.end()));
-    std::vector<std::pair<std::string, bool>>().swap(part->expiries_);
-  }
-  // A record that keeps its expiry is deleted and put: the put must win.
-  std::sort(expiries.begin(), expiries.end());
-  for (size_t i = 0; i < expiries.size(); ++i) {
-    if (i + 1 < expiries.size() && expiries[i].first == expiries[i + 1].first) {
-      continue;
+    for (const auto& [expires, keys] : part->expiries_) {
+      by_time[expires].push_back(keys);
     }
-    absl::Status status = expiries[i].second
-                              ? expiry_.Put(expiries[i].first, "")
-                              : expiry_.Delete(expiries[i].first);
-    if (!status.ok()) return status;
+  }
+  for (const auto& [expires, keys_of_parts] : by_time) {
+    for (absl::string_view keys : keys_of_parts) {
+      while (!keys.empty()) {
+        const bool is_put = keys[0] != 0;
+        keys.remove_prefix(1);
+        absl::string_view key;
+        ConsumeString(&keys, &key);
+        std::string expiry_key;
+        AppendU64(&expiry_key, static_cast<uint64_t>(expires));
+        expiry_key.append(key.data(), key.size());
+        absl::Status status =
+            is_put ? expiry_.Put(expiry_key, "") : expiry_.Delete(expiry_key);
+        if (!status.ok()) return status;
+      }
+    }
   }
   return expiry_.Finish();
 }

@@ -9,6 +9,7 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,6 +59,7 @@ class BulkFiles {
 
    private:
     friend class BulkFiles;
+    void NoteExpiry(int64_t expires, bool is_put, absl::string_view key);
     absl::Status AddToJournal(const RecordDiff& change);
     absl::Status FlushChunk();
 
@@ -65,7 +67,9 @@ class BulkFiles {
     SortedFile listings_;
     SortedFile journal_;
     uint64_t changes_ = 0;
-    std::vector<std::pair<std::string, bool>> expiries_;  // true: put
+    // By time: 1 or 0, for put and delete, and the record's key as a string,
+    // in the order of the keys. A feed's records mostly expire together.
+    std::map<int64_t, std::string> expiries_;
     std::string chunk_;
     std::string chunk_first_;
   };

@@ -390,6 +390,8 @@ TEST_F(PublisherImportTest, AllExpireInTheirSecond) {
   options.expires = kStart + 200;
   RunImport(Addresses(15000, 15000), options, nullptr);
   EXPECT_EQ(publisher_->Lists()->at(0).listings, 15000u);
+  // Another answer, the same time.
+  RunImport(Addresses(15000, 15000, 4), options, nullptr);
   clock_.Advance(149);
   Open();
   EXPECT_EQ(publisher_->Lists()->at(0).listings, 15000u);
