@@ -16,28 +16,31 @@ class BodyPipe::Source : public ByteSource {
   }
 
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
-    MutexLock lock(&pipe_.mutex_);
-    while (pipe_.taken_bytes_ == pipe_.buffer_.size()) {
-      if (pipe_.writer_closed_) {
-        if (!pipe_.end_status_.ok()) return pipe_.end_status_;
-        return 0;
+    if (taken_bytes_ == bytes_.size()) {
+      bytes_.clear();
+      taken_bytes_ = 0;
+      MutexLock lock(&pipe_.mutex_);
+      while (pipe_.buffer_.empty()) {
+        if (pipe_.writer_closed_) {
+          if (!pipe_.end_status_.ok()) return pipe_.end_status_;
+          return 0;
+        }
+        pipe_.changed_.Wait(&pipe_.mutex_);
       }
-      pipe_.changed_.Wait(&pipe_.mutex_);
-    }
-    const size_t count =
-        std::min(size, pipe_.buffer_.size() - pipe_.taken_bytes_);
-    memcpy(buffer, pipe_.buffer_.data() + pipe_.taken_bytes_, count);
-    pipe_.taken_bytes_ += count;
-    if (pipe_.taken_bytes_ == pipe_.buffer_.size()) {
-      pipe_.buffer_.clear();
-      pipe_.taken_bytes_ = 0;
+      // All of it at once: the writer goes on while it is read from here.
+      bytes_.swap(pipe_.buffer_);
       pipe_.changed_.NotifyAll();
     }
+    const size_t count = std::min(size, bytes_.size() - taken_bytes_);
+    memcpy(buffer, bytes_.data() + taken_bytes_, count);
+    taken_bytes_ += count;
     return count;
   }
 
  private:
   BodyPipe& pipe_;
+  std::string bytes_;
+  size_t taken_bytes_ = 0;  // of bytes_' front
 };
 
 bool BodyPipe::Write(absl::string_view bytes) {
@@ -51,7 +54,7 @@ bool BodyPipe::Write(absl::string_view bytes) {
         std::min(bytes.size(), kCapacityBytes - buffer_.size());
     buffer_.append(bytes.data(), count);
     bytes.remove_prefix(count);
-    changed_.NotifyAll();
+    if (buffer_.size() >= kWakeBytes) changed_.NotifyAll();
   }
   return true;
 }

@@ -1,8 +1,11 @@
 // BodyPipe: a request's body on its way from the thread that reads the socket
-// to the one that parses it. Holds at most kCapacityBytes, so that a body of
-// any length takes little memory and a slow parser slows its client down.
+// to the one that parses it. Holds at most kCapacityBytes, and the reader as
+// much again, so that a body of any length takes little memory and a slow
+// parser slows its client down.
 //
-// One writer thread and one reader thread.
+// One writer thread and one reader thread. A reader that waits is woken for
+// kWakeBytes, or for the end: bodies come in pieces of few kilobytes, and to
+// wake it for each would take longer than to read them.
 #ifndef RBLD_CONTROL_BODY_PIPE_H_
 #define RBLD_CONTROL_BODY_PIPE_H_
 
@@ -21,6 +24,7 @@ namespace rbld {
 class BodyPipe {
  public:
   static constexpr size_t kCapacityBytes = size_t{1} << 20;
+  static constexpr size_t kWakeBytes = size_t{128} << 10;
 
   BodyPipe() = default;
   BodyPipe(const BodyPipe&) = delete;
@@ -42,7 +46,6 @@ class BodyPipe {
   Mutex mutex_;
   CondVar changed_;
   std::string buffer_ RBLD_GUARDED_BY(mutex_);
-  size_t taken_bytes_ RBLD_GUARDED_BY(mutex_) = 0;  // of buffer_'s front
   bool writer_closed_ RBLD_GUARDED_BY(mutex_) = false;
   bool reader_closed_ RBLD_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ RBLD_GUARDED_BY(mutex_);

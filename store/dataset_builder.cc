@@ -4,118 +4,11 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "store/prefix_sweep.h"
+#include "store/dataset_resolution.h"
 #include "store/resolved.h"
 #include "store/value_unions.h"
 
 namespace rbld {
-namespace {
-
-using Wide = unsigned __int128;
-
-Wide ToWide(const AddressBytes& bytes) {
-  Wide wide = 0;
-  for (const uint8_t byte : bytes) wide = wide << 8 | byte;
-  return wide;
-}
-
-AddressBytes ToBytes(Wide wide) {
-  AddressBytes bytes;
-  for (size_t i = bytes.size(); i-- > 0; wide >>= 8) {
-    bytes[i] = static_cast<uint8_t>(wide);
-  }
-  return bytes;
-}
-
-// rbldnsd's ip4set has four levels; other sizes are of the next longer one.
-int OctetLevel(int length_bits) { return (length_bits + 7) / 8 * 8; }
-
-}  // namespace
-
-// Turns sorted entries into runs. Address is uint32_t or Wide.
-template <typename Address>
-class DatasetBuilder::Resolution {
- public:
-  Resolution(const Options& options, const std::vector<ValueSetId>& ids,
-             ValueUnions* unions)
-      : options_(options),
-        ids_(ids),
-        unions_(*unions),
-        sweep_(0, ~Address{0}, kNotListed) {}
-
-  template <typename Sink>
-  void Add(Address first, int length_bits, bool excluded, ValuesNumber values,
-           const Sink& sink) {
-    if (!pending_.empty() &&
-        (first != first_ || length_bits != pending_.back().length_bits)) {
-      Open(sink);
-    }
-    first_ = first;
-    if (options_.equal_entries == EqualEntries::kFirst && !pending_.empty()) {
-      return;
-    }
-    pending_.push_back(
-        {length_bits, excluded, excluded ? kNotListed : ids_[values]});
-  }
-
-  template <typename Sink>
-  void Finish(const Sink& sink) {
-    if (!pending_.empty()) Open(sink);
-    sweep_.Finish(sink);
-  }
-
- private:
-  // Opens the prefix whose entries are pending.
-  template <typename Sink>
-  void Open(const Sink& sink) {
-    const size_t open = sweep_.AdvanceTo(first_, sink);
-    if (open < covers_outside_.size()) {
-      covers_.resize(covers_outside_[open]);
-      covers_outside_.resize(open);
-    }
-    covers_outside_.push_back(covers_.size());
-    covers_.insert(covers_.end(), pending_.begin(), pending_.end());
-    constexpr int kWidthBits = static_cast<int>(8 * sizeof(Address));
-    const int host_bits = kWidthBits - pending_.back().length_bits;
-    const Address last = host_bits == kWidthBits
-                             ? ~Address{0}
-                             : first_ | ((Address{1} << host_bits) - 1);
-    sweep_.Open(last, Decide());
-    pending_.clear();
-  }
-
-  // What the innermost open prefix answers.
-  ValueSetId Decide() {
-    if (covers_.size() == 1) return covers_[0].values;
-    // The covers that count stand at the end: those of the innermost prefix,
-    // or of the level it is of, as levels only grow inward.
-    const auto level_of = [this](const Cover& cover) {
-      return options_.precedence == Precedence::kOctet
-                 ? OctetLevel(cover.length_bits)
-                 : cover.length_bits;
-    };
-    const int level = level_of(covers_.back());
-    winners_.clear();
-    for (size_t i = covers_.size(); i-- > 0;) {
-      if (level_of(covers_[i]) != level) break;
-      if (covers_[i].excluded) return kNotListed;
-      winners_.push_back(covers_[i].values);
-    }
-    return unions_.Of(winners_);
-  }
-
-  const Options& options_;
-  const std::vector<ValueSetId>& ids_;
-  ValueUnions& unions_;
-  PrefixSweep<Address> sweep_;
-  std::vector<Cover> covers_;
-  // How many covers there are outside of each open prefix.
-  std::vector<size_t> covers_outside_;
-  Address first_ = 0;
-  std::vector<Cover> pending_;
-  std::vector<ValueSetId> winners_;
-};
-
 DatasetBuilder::DatasetBuilder(Options options)
     : options_(std::move(options)),
       ipv4_(options_.scratch_directory),
@@ -203,10 +96,11 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
       builder.Add(first, last, values);
       return true;
     };
-    Resolution<uint32_t> resolution(options_, ids, &unions);
+    DatasetResolution<uint32_t> resolution(options_.precedence,
+                                           options_.equal_entries, &unions);
     const absl::Status status = ipv4_.ForEach([&](const Ipv4Entry& entry) {
       resolution.Add(entry.first, entry.length_bits, entry.excluded,
-                     entry.values, emit);
+                     entry.excluded ? kNotListed : ids[entry.values], emit);
       return true;
     });
     if (!status.ok()) return status;
@@ -216,14 +110,16 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
   }
   {
     Ipv6IndexBuilder builder;
-    const auto emit = [&builder](Wide first, Wide last, ValueSetId values) {
-      builder.Add(ToBytes(first), ToBytes(last), values);
+    const auto emit = [&builder](WideAddress first, WideAddress last,
+                                 ValueSetId values) {
+      builder.Add(BytesOf(first), BytesOf(last), values);
       return true;
     };
-    Resolution<Wide> resolution(options_, ids, &unions);
+    DatasetResolution<WideAddress> resolution(options_.precedence,
+                                              options_.equal_entries, &unions);
     const absl::Status status = ipv6_.ForEach([&](const Ipv6Entry& entry) {
-      resolution.Add(ToWide(entry.first), entry.length_bits, entry.excluded,
-                     entry.values, emit);
+      resolution.Add(WideOf(entry.first), entry.length_bits, entry.excluded,
+                     entry.excluded ? kNotListed : ids[entry.values], emit);
       return true;
     });
     if (!status.ok()) return status;

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ip_prefix.h"
+#include "store/dataset_resolution.h"
 #include "store/list_index.h"
 #include "store/listing.h"
 #include "store/resolved.h"
@@ -24,12 +25,6 @@
 #include "store/value_table.h"
 
 namespace rbld {
-
-// What equal entries mean together.
-enum class EqualEntries : uint8_t {
-  kFirst,   // the first one's values hold
-  kUnited,  // all values hold; if one of them is excluded, nothing does
-};
 
 class DatasetBuilder {
  public:
@@ -101,14 +96,6 @@ class DatasetBuilder {
     NameScope scope;
     bool excluded;
   };
-  struct Cover {
-    int length_bits;
-    bool excluded;
-    ValueSetId values;
-  };
-  template <typename Address>
-  class Resolution;
-
   absl::string_view WireOf(const NameEntry& entry) const {
     return absl::string_view(name_bytes_.data() + entry.wire_offset,
                              entry.wire_bytes);

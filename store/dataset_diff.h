@@ -1,7 +1,7 @@
 // DatasetDiff: what an import changes in its dataset: a merge of the wanted
 // entries, sorted, with the records that are there.
 //
-// Used by the importing thread.
+// Several threads may run parts of one diff at the same time.
 #ifndef RBLD_STORE_DATASET_DIFF_H_
 #define RBLD_STORE_DATASET_DIFF_H_
 
@@ -9,75 +9,80 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "store/database.h"
-#include "store/import.h"
 #include "store/records.h"
+#include "store/wanted_entries.h"
 
 namespace rbld {
+
+// A part of a dataset: the keys whose middles, target key and type byte, are
+// from `from` up to before `to`; an empty `to` means the end.
+struct MiddleRange {
+  std::string from;
+  std::string to;
+};
 
 struct DiffCounts {
   uint64_t added = 0;
   uint64_t removed = 0;
   uint64_t changed = 0;
   uint64_t unchanged = 0;
-  // Changes of the dataset's own counts.
+  // By how much the dataset's own counts change. Lengths count modulo 2^32,
+  // names modulo 2^64, so that less is a wrapped number.
   int64_t listings = 0;
   int64_t exemptions = 0;
-  LengthCounts lengths;  // after the import
+  LengthCounts lengths;
+
   uint64_t changes() const { return added + removed + changed; }
+  void Add(const DiffCounts& other);
 };
 
-// `key` is a whole RecordKey; before or after is empty for absent.
-using DiffSink = std::function<absl::Status(
-    ChangeKind kind, absl::string_view key, absl::string_view before,
-    absl::string_view after)>;
+// `key` is a whole RecordKey; before or after is empty for absent, and the
+// time is then 0, as it is for a record that never expires.
+struct RecordDiff {
+  ChangeKind kind = ChangeKind::kAdd;
+  absl::string_view key;
+  absl::string_view before;
+  absl::string_view after;
+  int64_t expires_before = 0;
+  int64_t expires_after = 0;
+};
+using DiffSink = std::function<absl::Status(const RecordDiff&)>;
 
 class DatasetDiff {
  public:
-  // Takes the entries out of `import`, sorts them and drops duplicates.
-  // Interns value sets and authors.
-  static absl::StatusOr<DatasetDiff> Prepare(Database* database, Import import,
-                                             const ImportOptions& options,
-                                             int64_t now_seconds);
+  struct Options {
+    // Of records that the feed gives no time of their own; 0: none.
+    int64_t default_expires = 0;
+    int64_t now_seconds = 0;
+  };
 
-  uint64_t duplicates() const { return duplicates_; }
-  uint64_t wanted() const { return ipv4_.size() + others_.size(); }
-  const Import& import() const { return import_; }
+  // `database`, `wanted` and `snapshot` must outlive it. `dataset` is what
+  // the snapshot, or an older one, has of it.
+  DatasetDiff(Database* database, const WantedEntries* wanted,
+              const DatasetRecord& dataset, const rocksdb::Snapshot* snapshot,
+              const Options& options)
+      : database_(*database),
+        wanted_(*wanted),
+        dataset_(dataset),
+        snapshot_(snapshot),
+        options_(options) {}
 
-  // Streams the changes in key order. Can be run again.
-  absl::StatusOr<DiffCounts> Run(const rocksdb::Snapshot* snapshot,
-                                 const DatasetRecord& dataset,
+  // Streams the changes in `range` in key order.
+  absl::StatusOr<DiffCounts> Run(const MiddleRange& range,
                                  const DiffSink& sink) const;
 
  private:
-  // An entry that is no plain IPv4 one, with its key's middle part.
-  struct Other {
-    std::string target_key;
-    RecordType type = RecordType::kListing;
-    BlobId values = 0;
-    EntryDetails details;
-  };
-  class Wanted;
+  class Merge;
 
-  explicit DatasetDiff(Import import) : import_(std::move(import)) {}
-  void SortIpv4();
-  absl::Status SortOthers();
-  absl::StatusOr<ValueSet> MergedValues(uint32_t a, uint32_t b) const;
-
-  Import import_;
-  Database* database_ = nullptr;
-  // address << 32 | length << 26 | number into value_ids_.
-  std::vector<uint64_t> ipv4_;
-  std::vector<Other> others_;
-  std::vector<BlobId> value_ids_;  // by Import::ValuesNumber
-  std::vector<ValueSet> value_sets_;
-  BlobId author_ = 0;
-  int64_t default_expires_ = 0;
-  int64_t now_seconds_ = 0;
-  uint64_t duplicates_ = 0;
+  Database& database_;
+  const WantedEntries& wanted_;
+  const DatasetRecord dataset_;
+  const rocksdb::Snapshot* const snapshot_;
+  const Options options_;
 };
 
 }  // namespace rbld

@@ -16,7 +16,7 @@ void AppendU64(std::string* out, uint64_t value) {
   AppendU32(out, static_cast<uint32_t>(value));
 }
 
-void AppendVarint(std::string* out, uint64_t value) {
+void AppendLongVarint(std::string* out, uint64_t value) {
   while (value >= 0x80) {
     out->push_back(static_cast<char>(value | 0x80));
     value >>= 7;
@@ -47,7 +47,7 @@ bool ConsumeU64(absl::string_view* in, uint64_t* value) {
   return true;
 }
 
-bool ConsumeVarint(absl::string_view* in, uint64_t* value) {
+bool ConsumeLongVarint(absl::string_view* in, uint64_t* value) {
   uint64_t result = 0;
   for (size_t i = 0; i < in->size() && i < 10; ++i) {
     const uint8_t byte = static_cast<uint8_t>((*in)[i]);

@@ -97,8 +97,8 @@ absl::Status Import::AddListing(const Target& target, ValuesNumber values,
   absl::Status status = CheckTarget(policy_, target);
   if (!status.ok()) return status;
   if (target.kind() == TargetKind::kIpv4 && SaysNothing(details)) {
-    ipv4_.push_back(
-        {target.prefix().ipv4(), target.prefix().length_bits, values});
+    PushIpv4(
+        Ipv4Entry(target.prefix().ipv4(), target.prefix().length_bits, values));
     return absl::OkStatus();
   }
   status = CheckDetails(details);

@@ -1,7 +1,7 @@
 // Import: the wanted content of one dataset, gathered from a feed and handed to
 // the publisher, which replaces the dataset's content by difference.
 //
-// Used by one thread. Holds about 16 bytes for each IPv4 entry.
+// Used by one thread. Holds 8 bytes for each IPv4 entry.
 #ifndef RBLD_STORE_IMPORT_H_
 #define RBLD_STORE_IMPORT_H_
 
@@ -43,6 +43,37 @@ class Import {
   using ValuesNumber = uint32_t;
   static constexpr int kMaxRejectedKept = 1000;
 
+  // A plain IPv4 listing in 64 bits that sort like its key in the store:
+  // address, prefix length, values.
+  class Ipv4Entry {
+   public:
+    // What is left of the bits beside an address and a prefix length. A feed
+    // with more value sets is refused before anybody reads its entries.
+    static constexpr int kValuesBits = 26;
+    static constexpr ValuesNumber kMaxValues =
+        (ValuesNumber{1} << kValuesBits) - 1;
+
+    Ipv4Entry() = default;
+    Ipv4Entry(uint32_t address, int length_bits, ValuesNumber values)
+        : bits_(uint64_t{address} << 32 |
+                static_cast<uint64_t>(length_bits) << kValuesBits |
+                (values & kMaxValues)) {}
+
+    uint64_t bits() const { return bits_; }
+    // Address and prefix length: equal for equal targets, ordered as keys are.
+    uint64_t target() const { return bits_ >> kValuesBits; }
+    uint32_t address() const { return static_cast<uint32_t>(bits_ >> 32); }
+    int length_bits() const {
+      return static_cast<int>(bits_ >> kValuesBits & 0x3f);
+    }
+    ValuesNumber values() const {
+      return static_cast<ValuesNumber>(bits_) & kMaxValues;
+    }
+
+   private:
+    uint64_t bits_ = 0;
+  };
+
   explicit Import(ListPolicy policy);
 
   // Checks and normalises; the same set gets the same number.
@@ -64,7 +95,7 @@ class Import {
       const char* const why = WhyNotIpv4(host_order, length_bits);
       if (why != nullptr) return why;
     }
-    ipv4_.push_back({host_order, static_cast<uint8_t>(length_bits), values});
+    PushIpv4(Ipv4Entry(host_order, length_bits, values));
     return nullptr;
   }
 
@@ -83,11 +114,6 @@ class Import {
   const ListPolicy& policy() const { return policy_; }
 
   // What the publisher reads.
-  struct Ipv4Entry {
-    uint32_t address;
-    uint8_t length_bits;
-    ValuesNumber values;
-  };
   struct OtherEntry {
     Target target;
     bool exemption = false;
@@ -95,18 +121,27 @@ class Import {
     EntryDetails details;
   };
   std::vector<Ipv4Entry>& ipv4() { return ipv4_; }
+  // Whether the feed brought its IPv4 entries in the order of their targets.
+  bool ipv4_is_sorted() const { return ipv4_is_sorted_; }
   std::vector<OtherEntry>& others() { return others_; }
   const std::vector<ValueSet>& value_sets() const { return value_sets_; }
   bool merge_duplicates() const { return merge_duplicates_; }
 
  private:
   const char* WhyNotIpv4(uint32_t host_order, int length_bits) const;
+  void PushIpv4(Ipv4Entry entry) {
+    ipv4_is_sorted_ &= entry.target() >= last_ipv4_target_;
+    last_ipv4_target_ = entry.target();
+    ipv4_.push_back(entry);
+  }
 
   ListPolicy policy_;
   // By first octet: no address in it is refused, so a single address needs no
   // further check.
   bool plain_octet_[256] = {};
   bool merge_duplicates_ = false;
+  bool ipv4_is_sorted_ = true;
+  uint64_t last_ipv4_target_ = 0;
   std::vector<Ipv4Entry> ipv4_;
   std::vector<OtherEntry> others_;
   std::vector<ValueSet> value_sets_;

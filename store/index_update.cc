@@ -52,11 +52,11 @@ absl::StatusOr<IndexUpdate> UpdateIpv4(
     const std::shared_ptr<const ListIndex>& old, const IpPrefix& region,
     Resolver* resolver) {
   std::vector<Ipv4Run> runs;
-  absl::Status status = resolver->Addresses(region, [&](const ResolvedRun&
-                                                            run) {
-    AppendRun(&runs, Ipv4Run{Ipv4Of(run.first), Ipv4Of(run.last), run.values});
-    return true;
-  });
+  absl::Status status = resolver->Ipv4Addresses(
+      region, [&](uint32_t first, uint32_t last, ValueSetId values) {
+        AppendRun(&runs, Ipv4Run{first, last, values});
+        return true;
+      });
   if (!status.ok()) return status;
   const uint32_t first = region.ipv4();
   const uint32_t last = Ipv4Of(region.LastAddress());
@@ -173,9 +173,10 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> BuildListIndex(
   std::set<std::string> exemptions;
   resolver->CollectListExemptions(&exemptions);
   Ipv4IndexBuilder ipv4;
-  absl::Status status = resolver->Addresses(
-      IpPrefix::FromIpv4(0, 0), [&](const ResolvedRun& run) {
-        ipv4.Add(Ipv4Of(run.first), Ipv4Of(run.last), run.values);
+  absl::Status status = resolver->Ipv4Addresses(
+      IpPrefix::FromIpv4(0, 0),
+      [&](uint32_t first, uint32_t last, ValueSetId values) {
+        ipv4.Add(first, last, values);
         return true;
       });
   if (!status.ok()) return status;

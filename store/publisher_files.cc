@@ -141,12 +141,12 @@ absl::Status PublisherImpl::WriteIndexFiles(bool at_stop) {
       const ListId list = state_.lists.find(name)->second;
       // While an import's index is being built, what is shown is not what is
       // stored.
-      if (rebuilding_.count(name) != 0 ||
+      if (unshown_.count(name) != 0 ||
           state_.Records(list) < options_.index_file_min_records) {
         continue;
       }
       IndexFileState& file = index_files_[list];
-      if (now_seconds >= file.retry_seconds &&
+      if (!file.never && now_seconds >= file.retry_seconds &&
           WantsIndexFile(*index, file, at_stop, now_seconds)) {
         due.push_back(
             {name, list, index, state_.sequence, file.changes_behind});
@@ -212,7 +212,7 @@ absl::Status PublisherImpl::RebaseIndex(
   absl::Status status = RunOnThread([&]() -> absl::Status {
     MutexLock lock(&state_mutex_);
     const auto newest = indexes_.find(name);
-    if (newest == indexes_.end() || rebuilding_.count(name) != 0) {
+    if (newest == indexes_.end() || unshown_.count(name) != 0) {
       return absl::OkStatus();
     }
     auto rebased = std::make_shared<ListIndex>(*newest->second);

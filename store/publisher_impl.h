@@ -21,7 +21,7 @@
 
 #include "base/mutex.h"
 #include "store/database.h"
-#include "store/dataset_diff.h"
+#include "store/import_work.h"
 #include "store/index_file.h"
 #include "store/publisher.h"
 #include "store/relay/cases_impl.h"
@@ -97,23 +97,34 @@ class PublisherImpl : public Publisher {
                 StagedBatch* staged) const;
 
   // ---- imports (publisher_import.cc) ----
-  struct BulkFiles;
+  class ImportTurn;
+  // What an import is to change, as the thread found it.
+  struct ImportTarget {
+    DatasetRecord dataset;
+    uint64_t bulk_id = 0;
+    // The list had no other records than the dataset's.
+    bool is_all_of_list = false;
+  };
   absl::StatusOr<ImportSummary> TryImport(
-      DatasetDiff* diff, const ImportOptions& options, bool* retry,
+      const WantedEntries& wanted, const ImportOptions& options, bool* retry,
       const std::function<void(double)>& progress);
   absl::Status CommitSmall(
       const std::vector<StagedBatch::RecordChange>& changes,
       const DatasetRecord& dataset, const ImportOptions& options, bool* retry,
       ImportSummary* summary);
-  absl::Status CommitBulk(BulkFiles* files, const DatasetRecord& dataset,
+  absl::Status CommitBulk(BulkFiles* files, const DiffCounts& counts,
+                          const DatasetRecord& dataset,
                           const ImportOptions& options, bool* retry,
                           ImportSummary* summary);
-  absl::Status IngestFiles(BulkFiles* files, const StoreState& state,
+  absl::Status IngestFiles(BulkFiles* files, const DiffCounts& counts,
+                           bool keep_journal, const StoreState& state,
                            DatasetId dataset, const ImportOptions& options);
-  absl::Status RebuildAfterBulk(const std::string& list);
+  // `prebuilt` may be null: then the index is read from the store.
+  absl::Status RebuildAfterBulk(const std::string& list,
+                                std::shared_ptr<const ListIndex> prebuilt);
   absl::Status InstallIndex(const std::string& list,
                             std::shared_ptr<const ListIndex> index);
-  absl::StatusOr<DatasetRecord> PrepareDataset(const ImportOptions& options);
+  absl::StatusOr<ImportTarget> PrepareDataset(const ImportOptions& options);
 
   // ---- index files (publisher_files.cc) ----
   struct IndexFileState {
@@ -121,6 +132,8 @@ class PublisherImpl : public Publisher {
     // Targets changed since, and whether the index was built anew.
     uint64_t changes_behind = 0;
     bool rebuilt = false;
+    // What is shown is not what is stored, until the next start.
+    bool never = false;
     int64_t written_seconds = 0;
     int64_t retry_seconds = 0;  // not before, after a failure
   };
@@ -177,9 +190,12 @@ class PublisherImpl : public Publisher {
   IndexMap indexes_ RBLD_GUARDED_BY(state_mutex_);
   std::map<std::string, uint32_t, std::less<>> visible_serials_
       RBLD_GUARDED_BY(state_mutex_);
-  // Lists whose index is being rebuilt -> targets changed meanwhile.
+  // Lists that an import may bring a new index -> targets that others changed
+  // since it began.
   std::map<std::string, std::vector<Target>> rebuilding_
       RBLD_GUARDED_BY(state_mutex_);
+  // Of these, the ones whose import is stored but not shown yet.
+  std::set<std::string> unshown_ RBLD_GUARDED_BY(state_mutex_);
   // Lists that an import is busy with.
   CondVar import_done_;
   std::set<std::string> importing_ RBLD_GUARDED_BY(state_mutex_);

@@ -101,7 +101,7 @@ std::unique_ptr<PinnedStore> PublisherImpl::Pin() const {
   MutexLock lock(&state_mutex_);
   // While an import's index is being built, DNS does not show yet what the
   // store has; a dump must not be ahead of its serial.
-  while (!rebuilding_.empty()) rebuild_done_.Wait(&state_mutex_);
+  while (!unshown_.empty()) rebuild_done_.Wait(&state_mutex_);
   // A commit changes state_ after the write, so a snapshot that is taken
   // between the two is ahead of its state. The thread holds no lock while it
   // writes: ask again until both agree.
@@ -111,7 +111,7 @@ std::unique_ptr<PinnedStore> PublisherImpl::Pin() const {
     if (!durable.ok() || *durable == state_.sequence) return pinned;
     pinned.reset();
     rebuild_done_.WaitFor(&state_mutex_, std::chrono::milliseconds(1));
-    while (!rebuilding_.empty()) rebuild_done_.Wait(&state_mutex_);
+    while (!unshown_.empty()) rebuild_done_.Wait(&state_mutex_);
   }
 }
 

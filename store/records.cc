@@ -145,6 +145,12 @@ void LengthCounts::Add(absl::string_view target_key, int64_t delta) {
   }
 }
 
+void LengthCounts::AddCounts(const LengthCounts& other) {
+  for (size_t i = 0; i < ipv4.size(); ++i) ipv4[i] += other.ipv4[i];
+  for (size_t i = 0; i < ipv6.size(); ++i) ipv6[i] += other.ipv6[i];
+  names += other.names;
+}
+
 std::string DatasetKey(DatasetId id) {
   std::string key = "dataset/";
   AppendU32(&key, id);

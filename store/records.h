@@ -65,6 +65,8 @@ struct LengthCounts {
   uint64_t names = 0;
 
   void Add(absl::string_view target_key, int64_t delta);
+  // Adds counts that may be less than none, as wrapped numbers.
+  void AddCounts(const LengthCounts& other);
 };
 
 struct DatasetRecord {

@@ -1,30 +1,28 @@
 #include "store/resolver.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
+#include "store/dataset_resolution.h"
 #include "store/prefix_sweep.h"
 
 namespace rbld {
 namespace {
 
-using Wide = unsigned __int128;
-
-// An IPv4 address is its 32-bit number, an IPv6 address its 128-bit one.
-Wide ToWide(Family family, const AddressBytes& bytes) {
-  Wide wide = 0;
-  const int width_bytes = IpPrefix::WidthBits(family) / 8;
-  for (int i = 0; i < width_bytes; ++i) wide = wide << 8 | bytes[i];
-  return wide;
+// An address as a number, from its bytes in the order of the network.
+template <typename Address>
+Address NumberOf(const char* bytes) {
+  Address number = 0;
+  for (size_t i = 0; i < sizeof(Address); ++i) {
+    number = static_cast<Address>(number << 8) | static_cast<uint8_t>(bytes[i]);
+  }
+  return number;
 }
 
-AddressBytes FromWide(Family family, Wide wide) {
-  AddressBytes bytes = {};
-  for (int i = IpPrefix::WidthBits(family) / 8 - 1; i >= 0; --i) {
-    bytes[i] = static_cast<uint8_t>(wide);
-    wide >>= 8;
-  }
-  return bytes;
+template <typename Address>
+Address NumberOf(const AddressBytes& bytes) {
+  return NumberOf<Address>(reinterpret_cast<const char*>(bytes.data()));
 }
 
 std::string SeekKey(ListId list, absl::string_view target_key) {
@@ -37,9 +35,6 @@ std::string SeekKey(ListId list, absl::string_view target_key) {
 std::string AddressKey(const IpPrefix& prefix) {
   return Target::OfPrefix(prefix).Key();
 }
-
-// rbldnsd's ip4set knows four levels; other sizes expand to the next one down.
-int OctetLevel(int rank) { return (rank + 7) / 8 * 8; }
 
 }  // namespace
 
@@ -118,15 +113,19 @@ ValueSetId Resolver::Decide(const Covers& covers, bool octet_levels) {
 
 bool Resolver::ReadCover(int rank, Covers* covers) {
   ParsedKey key;
-  Record record;
-  if (!ParseRecordKey(View(iterator_->key()), &key) ||
-      !ParseRecord(View(iterator_->value()), &record)) {
-    return false;
-  }
+  if (!ParseRecordKey(View(iterator_->key()), &key)) return false;
   Cover cover;
   cover.rank = rank;
   cover.type = key.type;
   cover.dataset = key.dataset;
+  const absl::string_view bytes = View(iterator_->value());
+  if (key.type == RecordType::kListing && bytes == last_record_) {
+    cover.values = last_values_;
+    covers->push_back(cover);
+    return true;
+  }
+  Record record;
+  if (!ParseRecord(bytes, &record)) return false;
   if (key.type == RecordType::kExemption && key.dataset == kWholeList &&
       list_exemptions_ != nullptr) {
     list_exemptions_->insert(std::string(key.target_key));
@@ -134,6 +133,8 @@ bool Resolver::ReadCover(int rank, Covers* covers) {
   if (key.type == RecordType::kListing) {
     cover.values = runtime_values_.Get(record.values);
     if (cover.values == kNotListed) return false;
+    last_record_.assign(bytes.data(), bytes.size());
+    last_values_ = cover.values;
   }
   covers->push_back(cover);
   return true;
@@ -158,53 +159,79 @@ absl::Status Resolver::AddressAncestors(const IpPrefix& region,
   return FromRocks(iterator_->status(), "reading listings");
 }
 
-absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
-  const Family family = region.family;
-  const size_t address_bytes =
-      static_cast<size_t>(IpPrefix::WidthBits(family)) / 8;
-  const size_t key_bytes = 4 + 1 + address_bytes + 1;
+template <typename Address, typename Sink>
+absl::Status Resolver::Sweep(const IpPrefix& region, const Sink& sink) {
+  constexpr int kWidthBits = static_cast<int>(8 * sizeof(Address));
+  // List, kind, address, prefix length; behind it type and dataset.
+  constexpr size_t kPrefixBytes = 4 + 1;
+  constexpr size_t kGroupBytes = kPrefixBytes + sizeof(Address) + 1;
+  constexpr size_t kKeyBytes = kGroupBytes + 1 + 4;
   Covers covers;
   absl::Status status = AddressAncestors(region, &covers);
   if (!status.ok()) return status;
-  const Wide region_last = ToWide(family, region.LastAddress());
-  PrefixSweep<Wide> sweep(ToWide(family, region.bytes), region_last,
-                          Decide(covers, true));
+  const auto region_last = NumberOf<Address>(region.LastAddress());
+  PrefixSweep<Address> sweep(NumberOf<Address>(region.bytes), region_last,
+                             Decide(covers, true));
   // How many of `covers` there are outside of each open prefix.
   std::vector<size_t> covers_outside;
-  const auto emit = [&](Wide first, Wide last, ValueSetId values) {
-    return sink(
-        {family, FromWide(family, first), FromWide(family, last), values});
-  };
   const std::string start = SeekKey(shape_.list, AddressKey(region));
-  const absl::string_view kind_prefix = absl::string_view(start).substr(0, 5);
+  const absl::string_view kind = absl::string_view(start).substr(0, 5);
+  char group[kGroupBytes];
+  const auto group_goes_on = [&] {
+    return iterator_->Valid() && iterator_->key().size() == kKeyBytes &&
+           std::memcmp(iterator_->key().data(), group, kGroupBytes) == 0;
+  };
   iterator_->Seek(start);
   while (iterator_->Valid() && !sweep.stopped()) {
     const absl::string_view key = View(iterator_->key());
-    if (key.size() < key_bytes || key.substr(0, 5) != kind_prefix) break;
-    AddressBytes bytes = {};
-    std::copy_n(key.data() + 5, address_bytes, bytes.begin());
-    const int length_bits = static_cast<uint8_t>(key[key_bytes - 1]);
-    const Wide first = ToWide(family, bytes);
+    if (key.substr(0, kPrefixBytes) != kind) break;
+    if (key.size() != kKeyBytes) return CorruptRecord("key");
+    const auto first = NumberOf<Address>(key.data() + kPrefixBytes);
+    const int host_bits =
+        kWidthBits - static_cast<uint8_t>(key[kGroupBytes - 1]);
+    if (host_bits < 0) return CorruptRecord("key");
     if (first > region_last) break;
-    const size_t open = sweep.AdvanceTo(first, emit);
+    const size_t open = sweep.AdvanceTo(first, sink);
     if (open < covers_outside.size()) {
       covers.resize(covers_outside[open]);
       covers_outside.resize(open);
     }
     covers_outside.push_back(covers.size());
     // All records of this one prefix.
-    const std::string group(key.substr(0, key_bytes));
+    std::copy_n(key.data(), kGroupBytes, group);
     do {
-      if (!ReadCover(length_bits, &covers)) return CorruptRecord("listing");
+      if (!ReadCover(kWidthBits - host_bits, &covers)) {
+        return CorruptRecord("listing");
+      }
       iterator_->Next();
-    } while (iterator_->Valid() && iterator_->key().starts_with(group));
-    const int host_bits = IpPrefix::WidthBits(family) - length_bits;
-    const Wide last =
-        host_bits == 128 ? ~Wide{0} : first | ((Wide{1} << host_bits) - 1);
+    } while (group_goes_on());
+    const Address last =
+        host_bits == kWidthBits
+            ? ~Address{0}
+            : static_cast<Address>(first | ((Address{1} << host_bits) - 1));
     sweep.Open(last, Decide(covers, true));
   }
-  sweep.Finish(emit);
+  sweep.Finish(sink);
   return FromRocks(iterator_->status(), "reading listings");
+}
+
+absl::Status Resolver::Ipv4Addresses(const IpPrefix& region,
+                                     const Ipv4Sink& sink) {
+  return Sweep<uint32_t>(region, sink);
+}
+
+absl::Status Resolver::Addresses(const IpPrefix& region, const RunSink& sink) {
+  if (region.family == Family::kIpv4) {
+    return Sweep<uint32_t>(
+        region, [&](uint32_t first, uint32_t last, ValueSetId values) {
+          return sink({Family::kIpv4, IpPrefix::FromIpv4(first).bytes,
+                       IpPrefix::FromIpv4(last).bytes, values});
+        });
+  }
+  return Sweep<WideAddress>(
+      region, [&](WideAddress first, WideAddress last, ValueSetId values) {
+        return sink({Family::kIpv6, BytesOf(first), BytesOf(last), values});
+      });
 }
 
 absl::Status Resolver::NameAncestors(absl::string_view region_wire,

@@ -43,6 +43,11 @@ class Resolver {
 
   // Streams the runs inside `region`. Errors are those of reading.
   absl::Status Addresses(const IpPrefix& region, const RunSink& sink);
+  // The same of a region of IPv4, as numbers in host order. A sink returns
+  // false to stop.
+  using Ipv4Sink =
+      std::function<bool(uint32_t first, uint32_t last, ValueSetId values)>;
+  absl::Status Ipv4Addresses(const IpPrefix& region, const Ipv4Sink& sink);
 
   // Streams the nodes that are `region_wire` or below it; "" is everything.
   // With `node_only`, that one node.
@@ -80,6 +85,9 @@ class Resolver {
   // Adds the record the iterator stands on; false for a damaged one.
   bool ReadCover(int rank, Covers* covers);
   absl::Status AddressAncestors(const IpPrefix& region, Covers* covers);
+  // Address is uint32_t or WideAddress; sink(first, last, values).
+  template <typename Address, typename Sink>
+  absl::Status Sweep(const IpPrefix& region, const Sink& sink);
   absl::Status NameAncestors(absl::string_view region_wire, Covers* covers);
   ValueSetId NodeExact(const Covers& above, const Covers& own);
   ValueSetId NodeBelow(const Covers& above, const Covers& own);
@@ -90,6 +98,10 @@ class Resolver {
   ValueUnions unions_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   std::set<std::string>* list_exemptions_ = nullptr;
+  // The last listing's record and what its values are: neighbours are often
+  // equal, byte for byte.
+  std::string last_record_;
+  ValueSetId last_values_ = kNotListed;
 };
 
 // Labels of a reversed wire name, and each name from the top down to it.

@@ -36,9 +36,10 @@ std::string FuzzOne(absl::string_view input) {
   if (!counts.ok()) return "";
   // Whatever came in keeps the list's rules.
   for (const auto& entry : import.ipv4()) {
-    FuzzCheck(WhyNotListable(import.policy(),
-                             IpPrefix::FromIpv4(entry.address,
-                                                entry.length_bits)) == nullptr);
+    FuzzCheck(WhyNotListable(
+                  import.policy(),
+                  IpPrefix::FromIpv4(entry.address(), entry.length_bits())) ==
+              nullptr);
   }
   for (const auto& set : import.value_sets()) {
     FuzzCheck(CheckValues(import.policy(), set).ok());

@@ -46,8 +46,8 @@ inline ReadResult ReadText(std::string text, FeedOptions options,
   if (counts.ok()) result.counts = *counts;
   for (const auto& entry : import.ipv4()) {
     result.entries.push_back(absl::StrCat(
-        IpPrefix::FromIpv4(entry.address, entry.length_bits).ToString(),
-        SpellValues(import.value_sets()[entry.values])));
+        IpPrefix::FromIpv4(entry.address(), entry.length_bits()).ToString(),
+        SpellValues(import.value_sets()[entry.values()])));
   }
   for (const auto& entry : import.others()) {
     result.entries.push_back(

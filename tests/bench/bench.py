@@ -43,8 +43,8 @@ def gen(*args, out):
     return out
 
 
-def feed(path, count, first=0, seed=SEED):
-    return gen("feed", count, seed, first, out=path)
+def feed(path, count, first=0, seed=SEED, is_sorted=False):
+    return gen("sorted" if is_sorted else "feed", count, seed, first, out=path)
 
 
 def queries(path, count, listed, zone=ZONE, seed=SEED):
