@@ -109,9 +109,9 @@ class Ipv4BlockView {
   void Prefetch(uint16_t low) const {
     const uint32_t window = Window();
     const uint32_t begin = WindowBegin(low, window);
-    __builtin_prefetch(singles_ + begin);
-    __builtin_prefetch(singles_ + begin + window - 1);
-    __builtin_prefetch(ids() + ((size_t{begin} * size_t(width_)) >> 3));
+    PrefetchLine(singles_ + begin);
+    PrefetchLine(singles_ + begin + window - 1);
+    PrefetchLine(ids() + ((size_t{begin} * size_t(width_)) >> 3));
   }
 
   // Calls sink(Ipv4Piece) for the pieces that meet first..last, cut to it,

@@ -54,7 +54,7 @@ class Ipv4Index {
 
   // Starts loading what Prefetch(host_order) will read.
   void PrefetchHead(uint32_t host_order) const {
-    if (top_ != nullptr) __builtin_prefetch(top_ + (host_order >> 16));
+    if (top_ != nullptr) PrefetchLine(top_ + (host_order >> 16));
   }
   // Starts loading what Lookup(host_order) will read.
   void Prefetch(uint32_t host_order) const {
