@@ -44,6 +44,7 @@ static_assert(kHeaderBytes + kMaxWireNameBytes + 4 +
   }
   memcpy(to + bytes - kStep, from + bytes - kStep, kStep);
 }
+
 // A question's message, and an SOA record behind its owner: type, class, TTL,
 // RDLENGTH, two names and five numbers.
 constexpr size_t kMinSoaTailBytes = 2 + 2 + 4 + 2 + 1 + 1 + 5 * 4;

@@ -89,6 +89,11 @@ struct QuickZone {
 
 class QuickZones {
  public:
+  QuickZones() = default;
+  // The slots point to the zones.
+  QuickZones(const QuickZones&) = delete;
+  QuickZones& operator=(const QuickZones&) = delete;
+
   // What can be quick of `zones`, which it borrows.
   void Build(const std::vector<ServedZone>& zones);
 
