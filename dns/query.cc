@@ -37,18 +37,6 @@ bool ParseQuestion(const uint8_t* message, size_t size, Query* query) {
   return true;
 }
 
-// Are the options of an OPT record whole (RFC 6891 §6.1.2)?
-bool OptionsAreWhole(const uint8_t* rdata, size_t size) {
-  size_t at = 0;
-  while (at < size) {
-    if (size - at < 4) return false;
-    const size_t length = ReadU16(rdata + at + 2);
-    if (size - at - 4 < length) return false;
-    at += 4 + length;
-  }
-  return true;
-}
-
 bool ParseOpt(const uint8_t* record, size_t owner_bytes, size_t rdata_bytes,
               Query* query) {
   // RFC 6891 §6.1.1: two OPT records are a FORMERR. §6.1.2: the owner is the

@@ -63,6 +63,18 @@ struct Query {
   }
 };
 
+// Are the options of an OPT record's rdata whole (RFC 6891 §6.1.2)?
+inline bool OptionsAreWhole(const uint8_t* rdata, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    if (size - at < 4) return false;
+    const size_t length = ReadU16(rdata + at + 2);
+    if (size - at - 4 < length) return false;
+    at += 4 + length;
+  }
+  return true;
+}
+
 // Fills `*query` as far as it came; its id and flags are valid unless the
 // result is kDrop.
 ParseResult ParseQuery(const uint8_t* message, size_t size, Query* query);

@@ -3,8 +3,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include <bit>
-
 namespace rbld {
 namespace {
 
@@ -14,27 +12,12 @@ constexpr int kNibbles = 32;
 // The label's value, or -1. Reads four bytes, whatever the label's length: the
 // name's buffer has slack behind it.
 int ReadOctet(const uint8_t* label) {
-  uint32_t word;
-  memcpy(&word, label, sizeof(word));
-  if constexpr (std::endian::native == std::endian::big) {
-    word = __builtin_bswap32(word);
-  }
-  // The length in the lowest byte, the first digit in the next.
+  const uint32_t word = reversed_name_internal::LoadLittleEndian32(label);
   const uint32_t length = word & 0xff;
-  if (length - 1 > 2) return -1;
-  // As if there were three digits: of a shorter label the first ones are 0, and
-  // what stands behind it falls out at the top.
-  const uint32_t missing_bits = 8 * (3 - length);
-  const uint32_t digits =
-      ((word >> 8) << missing_bits ^ 0x303030u << missing_bits) & 0xffffff;
-  // A byte above 9 gets its upper bit.
-  if (((digits | (digits + 0x767676)) & 0x808080) != 0) return -1;
-  const uint32_t value =
-      (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
-  // "01" is no octet: one address has one name.
-  static constexpr uint32_t kSmallest[] = {0, 0, 10, 100};
-  if (value < kSmallest[length] || value > 255) return -1;
-  return static_cast<int>(value);
+  if (length > 3) return -1;
+  // The last digit goes to the top, and what stands behind it falls out there.
+  const uint32_t digits = (word & 0xffffff00) << 8 * (3 - length);
+  return reversed_name_internal::OctetOfLabel(digits | length);
 }
 
 int ReadNibble(uint8_t byte) {

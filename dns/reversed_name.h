@@ -6,7 +6,10 @@
 #define RBLD_DNS_REVERSED_NAME_H_
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace rbld {
 
@@ -23,6 +26,73 @@ struct ReversedAddress {
   std::array<uint8_t, 16> ipv6_first = {};
   std::array<uint8_t, 16> ipv6_last = {};
 };
+
+namespace reversed_name_internal {
+
+// Digits stand in a word's upper bytes, the last one highest, and the label's
+// length in the lowest.
+struct OctetTable {
+  // By length: which of the upper bytes are digits.
+  std::array<uint32_t, 4> masks = {0, 0xff000000, 0xffff0000, 0xffffff00};
+  // The only label of each octet.
+  std::array<uint32_t, 256> labels = {};
+
+  constexpr OctetTable() {
+    for (uint32_t octet = 0; octet < labels.size(); ++octet) {
+      labels[octet] = ('0' + octet % 10) << 24 | 1;
+      if (octet < 10) continue;
+      labels[octet] += ('0' + octet / 10 % 10) << 16 | 1;
+      if (octet < 100) continue;
+      labels[octet] += ('0' + octet / 100) << 8 | 1;
+    }
+  }
+};
+
+inline constexpr OctetTable kOctetTable;
+
+// The octet, or -1. What may be digits is turned into a number, and then
+// compared with the only label that this number has. That tells leading zeros,
+// numbers above 255, other characters and labels without any.
+inline int OctetOfLabel(uint32_t label) {
+  // The product's top byte is 100 * first + 10 * second + third.
+  const uint32_t octet = ((label & 0x0f0f0f00) * 0x640a01) >> 24;
+  return label == kOctetTable.labels[octet] ? static_cast<int>(octet) : -1;
+}
+
+inline uint32_t LoadLittleEndian32(const uint8_t* bytes) {
+  uint32_t word;
+  memcpy(&word, bytes, sizeof(word));
+  return std::endian::native == std::endian::big ? __builtin_bswap32(word)
+                                                 : word;
+}
+
+}  // namespace reversed_name_internal
+
+// What ReadOctetLabels may read, whatever stands there: so many bytes before
+// the first label, and so many from its beginning on.
+inline constexpr size_t kOctetLabelsBytesBefore = 3;
+inline constexpr size_t kOctetLabelsBytes = 16;
+
+// Four labels, one after the other, that are octets without leading zeros, the
+// last octet first: their size, with `*address` in host order, or 0.
+inline size_t ReadOctetLabels(const uint8_t* name, uint32_t* address) {
+  namespace internal = reversed_name_internal;
+  const uint8_t* label = name;
+  uint32_t octets = 0;
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t length = label[0];
+    if (length > 3) return 0;
+    // The four bytes that the last digit ends.
+    const uint32_t digits = internal::LoadLittleEndian32(label + length - 3) &
+                            internal::kOctetTable.masks[length];
+    const int octet = internal::OctetOfLabel(digits | length);
+    if (octet < 0) return 0;
+    octets = octets >> 8 | static_cast<uint32_t>(octet) << 24;
+    label += size_t{1} + length;
+  }
+  *address = octets;
+  return static_cast<size_t>(label - name);
+}
 
 // `name` is a lower-case wire name; the labels read are the first `labels` of
 // it, and `label_offsets[i]` says where label i begins, for 0..labels (the

@@ -495,23 +495,9 @@ bool IsAuthoritative(const Decision& decision, const Query& query) {
   }
 }
 
-}  // namespace
-
-void PrepareAnswer(const Snapshot& snapshot, const Request& request,
-                   PreparedQuery* prepared) {
-  prepared->parse =
-      ParseQuery(request.message, request.message_bytes, &prepared->query);
-  prepared->zone = nullptr;
-  if (prepared->parse != ParseResult::kOk) return;
+// Fills `*prepared` for a name in `zone`.
+void PrepareIn(const ServedZone* zone, PreparedQuery* prepared) {
   const Query& query = prepared->query;
-  // A question of class ANY is one of class IN, the only one that has zones.
-  if (query.qclass != kClassIn && query.qclass != kClassAny) {
-    prepared->chaos = query.qclass == kClassChaos ? snapshot.FindChaos(query)
-                                                  : absl::string_view();
-    return;
-  }
-  const ServedZone* zone = snapshot.Find(query);
-  if (zone == nullptr) return;
   // RFC 4035 §3.1.4.1: DS belongs to the upper side of a zone cut.
   if (query.type == Number(RrType::kDs) && zone->parent != nullptr &&
       zone->zone->label_count == query.label_count) {
@@ -525,13 +511,8 @@ void PrepareAnswer(const Snapshot& snapshot, const Request& request,
   }
 }
 
-void PrefetchAnswer(const PreparedQuery& prepared) {
-  if (prepared.zone == nullptr || prepared.place.labels == 0) return;
-  PrefetchEntries(prepared.place, prepared.address);
-}
-
-size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
-                    uint8_t* out, Outcome* outcome) {
+size_t Finish(const Request& request, const PreparedQuery& prepared,
+              uint8_t* out, Outcome* outcome) {
   *outcome = Outcome();
   outcome->request_bytes = static_cast<uint32_t>(request.message_bytes);
   if (prepared.parse == ParseResult::kDrop) return 0;
@@ -578,11 +559,72 @@ size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
   return bytes;
 }
 
+void PrepareGenerally(const Snapshot& snapshot, const Request& request,
+                      PreparedQuery* prepared) {
+  prepared->parse =
+      ParseQuery(request.message, request.message_bytes, &prepared->query);
+  prepared->zone = nullptr;
+  if (prepared->parse != ParseResult::kOk) return;
+  const Query& query = prepared->query;
+  // A question of class ANY is one of class IN, the only one that has zones.
+  if (query.qclass != kClassIn && query.qclass != kClassAny) {
+    prepared->chaos = query.qclass == kClassChaos ? snapshot.FindChaos(query)
+                                                  : absl::string_view();
+    return;
+  }
+  const ServedZone* const zone = snapshot.Find(query);
+  if (zone != nullptr) PrepareIn(zone, prepared);
+}
+
+}  // namespace
+
+void PrepareAnswers(const Snapshot& snapshot,
+                    absl::Span<const Request> requests,
+                    PreparedQuery* prepared) {
+  const QuickZones& quick_zones = snapshot.quick_zones();
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Request& request = requests[i];
+    if (!RecogniseQuickQuery(quick_zones, request.message,
+                             request.message_bytes, &prepared[i].quick)) {
+      PrepareGenerally(snapshot, request, &prepared[i]);
+    }
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const PreparedQuery& query = prepared[i];
+    if (query.quick.zone != nullptr) {
+      PrefetchQuickAnswer(query.quick);
+    } else if (query.zone != nullptr && query.place.labels > 0) {
+      PrefetchEntries(query.place, query.address);
+    }
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (prepared[i].quick.zone != nullptr) LookUpQuick(&prepared[i].quick);
+  }
+}
+
+size_t FinishGenerally(const Request& request, const PreparedQuery& prepared,
+                       uint8_t* out, Outcome* outcome) {
+  const QuickZone* const quick = prepared.quick.zone;
+  if (quick == nullptr) return Finish(request, prepared, out, outcome);
+  PreparedQuery whole;
+  whole.parse =
+      ParseQuery(request.message, request.message_bytes, &whole.query);
+  PrepareIn(quick->served, &whole);
+  return Finish(request, whole, out, outcome);
+}
+
 size_t Answer(const Snapshot& snapshot, const Request& request, uint8_t* out,
               Outcome* outcome) {
   PreparedQuery prepared;
-  PrepareAnswer(snapshot, request, &prepared);
+  PrepareAnswers(snapshot, absl::MakeConstSpan(&request, 1), &prepared);
   return FinishAnswer(request, prepared, out, outcome);
+}
+
+size_t AnswerGenerally(const Snapshot& snapshot, const Request& request,
+                       uint8_t* out, Outcome* outcome) {
+  PreparedQuery prepared;
+  PrepareGenerally(snapshot, request, &prepared);
+  return FinishGenerally(request, prepared, out, outcome);
 }
 
 }  // namespace rbld

@@ -1,58 +1,25 @@
 // Answer: the whole logic of the responder as one pure function of (snapshot,
 // request, limit). UDP, TCP, tests, fuzzers and benchmarks all call it.
 //
-// No lock, no allocation, no system call; any thread. It first decides an
-// outcome, then writes it.
+// No lock, no allocation, no system call; any thread. Of two paths: the general
+// one, here, first decides an outcome, then writes it, and defines what is
+// right. The quick one (server/quick_answer) is asked first, and answers what
+// most clients ask, as the general one would.
 #ifndef RBLD_SERVER_ANSWER_H_
 #define RBLD_SERVER_ANSWER_H_
-
-#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "dns/query.h"
 #include "dns/reversed_name.h"
 #include "server/lookup.h"
+#include "server/outcome.h"
+#include "server/quick_answer.h"
 #include "server/snapshot.h"
 
 namespace rbld {
-
-enum class Transport : uint8_t { kUdp, kTcp };
-
-struct Request {
-  const uint8_t* message = nullptr;
-  size_t message_bytes = 0;
-  // The client's address; null where none is known. Access rules hang on it.
-  const sockaddr* client = nullptr;
-  Transport transport = Transport::kUdp;
-  int64_t now_seconds = 0;
-};
-
-// What became of a query. The counters and, later, cookies, rate limits and
-// signing hang on it.
-enum class AnswerKind : uint8_t {
-  kDropped,  // no reply at all
-  kFormErr,
-  kNotImp,
-  kBadVers,
-  kRefused,
-  kServFail,  // the zone's data is not there
-  kListed,    // from a listing
-  kStatic,    // SOA, NS and other records of the configuration
-  kNoData,
-  kNxDomain,
-  kChaos,  // of the server itself: version.bind
-};
-inline constexpr int kAnswerKinds = 11;
-
-struct Outcome {
-  AnswerKind kind = AnswerKind::kDropped;
-  bool truncated = false;
-  int counter_slot = -1;  // the zone's; -1: no zone of ours
-  uint32_t request_bytes = 0;
-  uint32_t reply_bytes = 0;  // 0: no reply
-};
 
 // Where replies are written; no reply is longer.
 inline constexpr size_t kUdpReplyBytes = kMaxUdpPayloadBytes;
@@ -61,6 +28,9 @@ inline constexpr size_t kTcpReplyBytes = kMaxMessageBytes;
 // A request that was read and whose index entries are on their way into the
 // cache. A batch prepares several before it finishes the first.
 struct PreparedQuery {
+  // With a zone, the quick path's, and the rest means nothing. It is first, so
+  // that such a query touches no more than that.
+  QuickQuery quick;
   ParseResult parse = ParseResult::kDrop;
   const ServedZone* zone = nullptr;
   absl::string_view chaos;  // ZoneTable::FindChaos's, without a zone
@@ -70,20 +40,40 @@ struct PreparedQuery {
   Query query;
 };
 
-// Borrows `snapshot` and the request's bytes until FinishAnswer. A batch calls
-// PrefetchAnswer for all of its queries between the two.
-void PrepareAnswer(const Snapshot& snapshot, const Request& request,
-                   PreparedQuery* prepared);
-void PrefetchAnswer(const PreparedQuery& prepared);
+// Reads the requests, fills as many of `prepared` and begins to load what
+// FinishAnswer will read. Borrows `snapshot` and the requests' bytes until
+// then.
+void PrepareAnswers(const Snapshot& snapshot,
+                    absl::Span<const Request> requests,
+                    PreparedQuery* prepared);
+
+// The general path's part of FinishAnswer. If the quick path took up a query
+// and then declined, it does all.
+size_t FinishGenerally(const Request& request, const PreparedQuery& prepared,
+                       uint8_t* out, Outcome* outcome);
 
 // Writes the reply into `out` and returns its size; 0: send nothing. `out` has
 // kUdpReplyBytes or kTcpReplyBytes, by transport.
-size_t FinishAnswer(const Request& request, const PreparedQuery& prepared,
-                    uint8_t* out, Outcome* outcome);
+inline size_t FinishAnswer(const Request& request,
+                           const PreparedQuery& prepared, uint8_t* out,
+                           Outcome* outcome) {
+  if (prepared.quick.zone != nullptr) [[likely]] {
+    const size_t bytes = FinishQuickAnswer(prepared.quick, request.message,
+                                           request.message_bytes, out, outcome);
+    if (bytes > 0) [[likely]] {
+      return bytes;
+    }
+  }
+  return FinishGenerally(request, prepared, out, outcome);
+}
 
-// Both in one.
+// All in one, for one request.
 size_t Answer(const Snapshot& snapshot, const Request& request, uint8_t* out,
               Outcome* outcome);
+
+// The same without the quick path; for tests, which compare the two.
+size_t AnswerGenerally(const Snapshot& snapshot, const Request& request,
+                       uint8_t* out, Outcome* outcome);
 
 }  // namespace rbld
 

@@ -67,8 +67,8 @@ void Run() {
         const std::string& query = queries[static_cast<size_t>(first + i)];
         requests[i].message = reinterpret_cast<const uint8_t*>(query.data());
         requests[i].message_bytes = query.size();
-        PrepareAnswer(*snapshot, requests[i], &prepared[i]);
       }
+      PrepareAnswers(*snapshot, requests, prepared.data());
       for (int i = 0; i < kGroup; ++i) {
         Outcome outcome;
         FinishAnswer(requests[i], prepared[i], out.data(), &outcome);

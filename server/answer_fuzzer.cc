@@ -1,4 +1,6 @@
-// Fuzzes any bytes as a query, over UDP and over TCP.
+// Fuzzes any bytes as a query, over UDP and over TCP. The quick path must say
+// what the general path says.
+#include <cstring>
 #include <memory>
 
 #include "base/fuzz/fuzz_target.h"
@@ -22,12 +24,33 @@ std::shared_ptr<const Snapshot> MakeSnapshot() {
     many.push_back({0x7f000000 + i, std::string(i * 9, '$'), i});
   }
   TestSnapshot builder;
+  // These are quick, and the third is not.
+  ZoneConfig quick = TestZone("quick.test");
+  quick.lists = {"list"};
+  ZoneConfig several = TestZone("sub.quick.test");
+  several.lists = {"list", "second", "plain"};
+  ZoneConfig octets = TestZone("10.sub.quick.test");
   builder.AddZone(zone).AddZone(retired);
+  builder.AddZone(quick).AddZone(several).AddZone(octets);
   builder.Add("list", "10.0.0.0/8", {{0x7f000002, "see $", 0}})
       .Add("second", "10.1.0.0/16", many)
       .Add("list", "2001:db8::/32", {{0x7f000002, "six $", 0}})
+      .Add("list", "11.0.0.0/8", {{0x7f000003, "", 5}})
+      .Add("plain", "11.1.0.0/16", {{0x7f000002, "", 0}, {0x7f000003, "$", 3}})
       .Add("list", ".spam.test", {{0x7f000002, "name $", 0}});
   return builder.Build();
+}
+
+// The answer must be the general path's.
+void CheckAgreement(const Snapshot& snapshot, const Request& request,
+                    const uint8_t* reply, size_t bytes,
+                    const Outcome& outcome) {
+  const std::unique_ptr<uint8_t[]> general(new uint8_t[kTcpReplyBytes]);
+  Outcome expected;
+  FuzzCheck(AnswerGenerally(snapshot, request, general.get(), &expected) ==
+            bytes);
+  FuzzCheck(outcome == expected);
+  FuzzCheck(memcmp(general.get(), reply, bytes) == 0);
 }
 
 }  // namespace
@@ -47,6 +70,7 @@ std::string FuzzOne(absl::string_view input) {
     request.transport = transport;
     Outcome outcome;
     const size_t bytes = Answer(**snapshot, request, out.get(), &outcome);
+    CheckAgreement(**snapshot, request, out.get(), bytes, outcome);
     // Silence for responses and stumps, and for nothing else.
     const bool deserves_reply =
         size >= kHeaderBytes && (ReadU16(data + 2) & kFlagQr) == 0;

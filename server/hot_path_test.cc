@@ -166,6 +166,23 @@ class HotPathTest : public ::testing::Test {
                 .message());
       }
     }
+    // The quick path's: of one source, and of several.
+    ZoneConfig several = TestZone("several.example");
+    several.lists = {"list", "second"};
+    builder_.AddZone(TestZone("quick.example")).AddZone(several);
+    for (const char* name :
+         {"44.3.2.10.quick.", "44.3.2.11.quick.", "44.3.1.10.several.",
+          "44.3.2.10.several.", "44.3.2.11.several."}) {
+      for (const RrType type : {RrType::kA, RrType::kTxt}) {
+        for (const absl::string_view options :
+             {absl::string_view(), absl::string_view("\0\12\0\0", 4)}) {
+          queries_.push_back(QueryBuilder()
+                                 .Question(absl::StrCat(name, "example"), type)
+                                 .Opt(1232, 0, options)
+                                 .message());
+        }
+      }
+    }
     builder_.AddZone(files)
         .AddDataset("combined", DatasetType::kCombined,
                     "$SOA 1h a.example b.example 7 1h 1h 1w 5m\n"

@@ -162,6 +162,7 @@ Snapshot::Snapshot(std::shared_ptr<const ZoneTable> table,
     AddSources(&zones_[i]);
     AddMetadata(&zones_[i]);
   }
+  quick_zones_.Build(zones_);
 }
 
 void Snapshot::AddSources(ServedZone* served) const {

@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "server/file_view.h"
+#include "server/quick_zones.h"
 #include "server/zone_table.h"
 #include "store/exemption_index.h"
 #include "store/publisher.h"
@@ -100,6 +101,9 @@ class Snapshot {
     return table_->FindChaos(query);
   }
 
+  // Those that server/quick_answer may answer.
+  const QuickZones& quick_zones() const { return quick_zones_; }
+
   uint64_t sequence() const { return view_->sequence; }
   const std::vector<ServedZone>& zones() const { return zones_; }
 
@@ -118,6 +122,7 @@ class Snapshot {
   const std::shared_ptr<const StoreView> view_;
   const std::shared_ptr<const FileView> files_;
   std::vector<ServedZone> zones_;  // as in table_
+  QuickZones quick_zones_;
 };
 
 // Does `view` have every list and every serial that the zones need?

@@ -16,7 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/mutex.h"
-#include "server/answer.h"
+#include "server/outcome.h"
 
 namespace rbld {
 

@@ -106,6 +106,13 @@ TestSnapshot& TestSnapshot::Add(absl::string_view list, absl::string_view text,
   return *this;
 }
 
+TestSnapshot& TestSnapshot::Exempt(absl::string_view list,
+                                   absl::string_view target) {
+  lists_[std::string(list)].exempt_keys.insert(
+      OrDie(Target::Parse(target)).Key());
+  return *this;
+}
+
 TestSnapshot& TestSnapshot::AddDataset(const std::string& name,
                                        DatasetType type,
                                        const std::string& text) {
@@ -150,6 +157,7 @@ std::shared_ptr<const Snapshot> TestSnapshot::Build() {
     list->ipv4 = ipv4.Build();
     list->ipv6 = ipv6.Build();
     list->names = names.Build();
+    list->exemptions = ExemptionIndex::Build(entries.exempt_keys, kSeed);
     view->lists[name] = std::move(list);
   }
   return Snapshot::Build(

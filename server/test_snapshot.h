@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class TestSnapshot {
   // ZoneConfig::datasets.
   TestSnapshot& AddDataset(const std::string& name, DatasetType type,
                            const std::string& text);
+  // A whole-list exemption, of what datasets of the list say.
+  TestSnapshot& Exempt(absl::string_view list, absl::string_view target);
   TestSnapshot& SetSerial(absl::string_view zone, uint32_t serial);
   TestSnapshot& SetVersion(const std::string& version);
   std::shared_ptr<const Snapshot> Build();
@@ -46,6 +49,7 @@ class TestSnapshot {
   struct List {
     std::map<IpPrefix, ValueSetId> prefixes;
     std::map<std::string, ResolvedName> names;
+    std::set<std::string> exempt_keys;
   };
   std::vector<ZoneConfig> zones_;
   std::map<std::string, List, std::less<>> lists_;

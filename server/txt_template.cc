@@ -25,24 +25,34 @@ void SplitIntoStrings(uint8_t* rdata, size_t text_bytes, size_t strings) {
 int RenderTxt(absl::string_view reason, absl::string_view subject,
               uint8_t* rdata, size_t room_bytes) {
   if (room_bytes < 1) return -1;
-  uint8_t* const text = rdata + 1;
-  const size_t text_room = room_bytes - 1;
-  size_t text_bytes = 0;
-  const auto append = [&](absl::string_view bytes) {
-    if (text_room - text_bytes < bytes.size()) return false;
-    memcpy(text + text_bytes, bytes.data(), bytes.size());
-    text_bytes += bytes.size();
-    return true;
-  };
-  while (true) {
-    const size_t dollar = reason.find('$');
-    if (!append(reason.substr(0, dollar))) return -1;
-    if (dollar == absl::string_view::npos) break;
-    const bool literal =
-        dollar + 1 < reason.size() && reason[dollar + 1] == '$';
-    if (!append(literal ? absl::string_view("$") : subject)) return -1;
-    reason.remove_prefix(dollar + (literal ? 2 : 1));
+  // The text is written behind the place of the first string's length.
+  uint8_t* at = rdata + 1;
+  uint8_t* const end = rdata + room_bytes;
+  const char* from = reason.data();
+  const char* const reason_end = from + reason.size();
+  while (from != reason_end) {
+    const size_t left = static_cast<size_t>(reason_end - from);
+    const void* const dollar = memchr(from, '$', left);
+    const size_t plain_bytes =
+        dollar == nullptr
+            ? left
+            : static_cast<size_t>(static_cast<const char*>(dollar) - from);
+    if (static_cast<size_t>(end - at) < plain_bytes) return -1;
+    memcpy(at, from, plain_bytes);
+    at += plain_bytes;
+    if (dollar == nullptr) break;
+    from += plain_bytes + 1;
+    if (from != reason_end && *from == '$') {
+      if (at == end) return -1;
+      *at++ = '$';
+      ++from;
+      continue;
+    }
+    if (static_cast<size_t>(end - at) < subject.size()) return -1;
+    memcpy(at, subject.data(), subject.size());
+    at += subject.size();
   }
+  const size_t text_bytes = static_cast<size_t>(at - rdata) - 1;
   if (text_bytes <= kMaxStringBytes) {
     rdata[0] = static_cast<uint8_t>(text_bytes);
     return static_cast<int>(text_bytes + 1);

@@ -157,11 +157,11 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
     request.client = &buffers.clients[i].any;
     request.transport = Transport::kUdp;
     request.now_seconds = now_seconds;
-    PrepareAnswer(snapshot, request, &buffers.prepared[i - first]);
   }
-  for (int i = first; i < last; ++i) {
-    PrefetchAnswer(buffers.prepared[i - first]);
-  }
+  PrepareAnswers(
+      snapshot,
+      absl::MakeConstSpan(requests, static_cast<size_t>(last - first)),
+      buffers.prepared);
   for (int i = first; i < last; ++i) {
     // Nothing can be sent to port 0, and nobody honest sends from it.
     if (PortOf(buffers.clients[i]) == 0) {

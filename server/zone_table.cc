@@ -1,5 +1,7 @@
 #include "server/zone_table.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -7,6 +9,7 @@
 #include "dns/constants.h"
 #include "dns/name.h"
 #include "dns/response_writer.h"
+#include "dns/reversed_name.h"
 #include "server/access.h"
 
 namespace rbld {
@@ -23,6 +26,23 @@ absl::string_view ParentOf(absl::string_view wire_name) {
 absl::string_view LabelsBelow(absl::string_view wire_name,
                               absl::string_view zone) {
   return wire_name.substr(0, wire_name.size() - zone.size());
+}
+
+// Are the labels one to four octets?
+bool AreOctets(absl::string_view labels) {
+  uint8_t name[kNameBufferBytes] = {};
+  memcpy(name, labels.data(), labels.size());
+  uint8_t offsets[kMaxLabels + 1];
+  int count = 0;
+  size_t at = 0;
+  for (; at < labels.size(); ++count) {
+    offsets[count] = static_cast<uint8_t>(at);
+    at += size_t{1} + name[at];
+  }
+  offsets[count] = static_cast<uint8_t>(at);
+  ReversedAddress address;
+  ReadReversedAddress(name, offsets, count, &address);
+  return address.ipv4_octets > 0;
 }
 
 OwnedValues AsSet(const std::optional<Value>& value) {
@@ -42,6 +62,7 @@ absl::StatusOr<std::shared_ptr<const ZoneTable>> ZoneTable::Build(
     if (!status.ok()) return status;
   }
   table->LinkParents();
+  table->FindOctets();
   if (!version.empty()) {
     const absl::string_view text = version.substr(0, kMaxTxtStringBytes);
     std::string rdata(1, static_cast<char>(text.size()));
@@ -143,6 +164,14 @@ void ZoneTable::LinkParents() {
       parent.nodes.try_emplace(labels);
       AddNodesAbove(labels, &parent.nodes);
       break;
+    }
+  }
+}
+
+void ZoneTable::FindOctets() {
+  for (Zone& zone : zones_) {
+    for (const auto& [labels, node] : zone.nodes) {
+      zone.nodes_of_octets = zone.nodes_of_octets || AreOctets(labels);
     }
   }
 }

@@ -32,6 +32,9 @@ struct Zone {
   // Static records, the names between them and the apex, and those of zones of
   // ours below this one. The apex's SOA and NS are not here.
   NodeMap nodes;
+  // One of them has a name of one to four octets, so that a name of four may be
+  // a node, or belong to a zone below this one.
+  bool nodes_of_octets = false;
   // ZoneConfig::access; null: none.
   std::shared_ptr<const FileDataset> access;
   // Those of ZoneConfig; empty: none.
@@ -83,6 +86,7 @@ class ZoneTable {
  private:
   absl::Status Add(const ZoneConfig& config, int slot);
   void LinkParents();
+  void FindOctets();
 
   std::vector<Zone> zones_;
   std::string version_record_;

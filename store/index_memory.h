@@ -18,6 +18,14 @@ inline constexpr size_t kIndexPadBytes = 128;
 // Where parts of a file that are mapped must begin.
 inline constexpr uint64_t kPageBytes = 4096;
 
+// Begins to load the cache line at `address`.
+inline void PrefetchLine(const void* address) {
+  __builtin_prefetch(address);
+  // GCC 12 takes a function that does nothing else for one without effect, and
+  // leaves its calls out.
+  asm volatile("");
+}
+
 // Anonymous pages of the kernel, zeroed. Movable, not copyable. They go back
 // to the kernel at once, unlike freed heap memory.
 class PageRegion {

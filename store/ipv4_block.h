@@ -80,7 +80,7 @@ class Ipv4BlockView {
             reinterpret_cast<const uint16_t*>(origin + size_t{4} * head.place)),
         single_count_(head.singles),
         range_count_(head.ranges()),
-        width_(head.width()) {
+        head_(head) {
     if (head.kind() == Ipv4BlockHead::kLarge) [[unlikely]] {
       std::memcpy(&single_count_, singles_, 4);
       std::memcpy(&range_count_, singles_ + 2, 4);
@@ -91,7 +91,8 @@ class Ipv4BlockView {
   // Of the data, as EncodeIpv4Block appended it.
   size_t SizeBytes(Ipv4BlockHead head) const {
     const size_t entries = size_t{single_count_} + range_count_;
-    const size_t id_bytes = width_ == 0 ? 4 : PackedBytes(entries, width_);
+    const size_t id_bytes =
+        head.width() == 0 ? 4 : PackedBytes(entries, head.width());
     return ((head.kind() == Ipv4BlockHead::kLarge ? 8 : 0) +
             size_t{2} * single_count_ + size_t{4} * range_count_ + id_bytes +
             3) /
@@ -99,7 +100,7 @@ class Ipv4BlockView {
   }
 
   // The id of an address, 0 if it has none.
-  uint32_t Lookup(uint16_t low) const {
+  [[gnu::always_inline]] uint32_t Lookup(uint16_t low) const {
     const uint32_t single = FindSingle(low);
     if (single < single_count_) return IdOf(single);
     if (range_count_ == 0) return 0;
@@ -119,9 +120,9 @@ class Ipv4BlockView {
   void Prefetch(uint16_t low) const {
     const uint32_t window = Window();
     const uint32_t begin = WindowBegin(low, window);
-    __builtin_prefetch(singles_ + begin);
-    __builtin_prefetch(singles_ + begin + window - 1);
-    __builtin_prefetch(ids() + ((size_t{begin} * size_t(width_)) >> 3));
+    PrefetchLine(singles_ + begin);
+    PrefetchLine(singles_ + begin + window - 1);
+    PrefetchLine(ids() + ((size_t{begin} * size_t(head_.width())) >> 3));
   }
 
   // Calls sink(Ipv4Piece) for the pieces that meet first..last, cut to it,
@@ -166,12 +167,13 @@ class Ipv4BlockView {
   }
 
   uint32_t IdOf(uint32_t entry) const {
-    if (width_ == 0) {
+    const int width = head_.width();
+    if (width == 0) {
       uint32_t id;
       std::memcpy(&id, ids(), sizeof(id));
       return id;
     }
-    return ReadPacked(ids(), entry, width_);
+    return ReadPacked(ids(), entry, width);
   }
 
   // The first range that ends at `low` or behind it.
@@ -196,7 +198,7 @@ class Ipv4BlockView {
   // The place of `low` among the singles; single_count_ or more if it is not
   // there. (In a short table the window goes beyond the end, and what lies
   // there may look like a match; but a true one comes before it.)
-  uint32_t FindSingle(uint16_t low) const {
+  [[gnu::always_inline]] uint32_t FindSingle(uint16_t low) const {
     const uint32_t window = Window();
     const uint32_t begin = WindowBegin(low, window);
     const uint64_t matches =
@@ -246,12 +248,13 @@ class Ipv4BlockView {
   const uint16_t* singles_;
   uint32_t single_count_;
   uint32_t range_count_;
-  int width_;
+  Ipv4BlockHead head_;
 };
 
 // As the view's functions, for blocks of every kind.
-inline uint32_t LookupInIpv4Block(Ipv4BlockHead head, const char* origin,
-                                  uint16_t low) {
+[[gnu::always_inline]] inline uint32_t LookupInIpv4Block(Ipv4BlockHead head,
+                                                         const char* origin,
+                                                         uint16_t low) {
   if (head.kind() >= Ipv4BlockHead::kEntries) [[likely]] {
     return Ipv4BlockView(head, origin).Lookup(low);
   }

@@ -40,7 +40,7 @@ class Ipv4Index {
   static std::shared_ptr<const Ipv4Index> Empty();
 
   // kNotListed when the address is in no run.
-  ValueSetId Lookup(uint32_t host_order) const {
+  [[gnu::always_inline]] ValueSetId Lookup(uint32_t host_order) const {
     const uint32_t slot = host_order >> 16;
     const auto low = static_cast<uint16_t>(host_order);
     if (const HeapBlock* block = overrides_.Get(slot)) {
@@ -59,10 +59,10 @@ class Ipv4Index {
 
   // Starts loading what Prefetch(host_order) will read.
   void PrefetchHead(uint32_t host_order) const {
-    if (top_ != nullptr) __builtin_prefetch(top_ + (host_order >> 16));
+    if (top_ != nullptr) PrefetchLine(top_ + (host_order >> 16));
   }
   // Starts loading what Lookup(host_order) will read.
-  void Prefetch(uint32_t host_order) const {
+  [[gnu::always_inline]] void Prefetch(uint32_t host_order) const {
     const uint32_t slot = host_order >> 16;
     if (top_ == nullptr) return;
     // A block of its own is likely to be in the cache: it has just been

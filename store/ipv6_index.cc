@@ -89,8 +89,8 @@ void Ipv6Index::Prefetch(const AddressBytes& address) const {
   if (pages_.empty()) return;
   const Ipv6Number number = ToNumber(address);
   const char* leaf = LeafOf(number);
-  __builtin_prefetch(leaf);
-  __builtin_prefetch(leaf + 64);
+  PrefetchLine(leaf);
+  PrefetchLine(leaf + 64);
 }
 
 template <typename Visit>

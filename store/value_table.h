@@ -41,7 +41,7 @@ class ValueTable {
   // Lock-free. Precondition: `id` came from Intern and is not kNotListed.
   const ServedValues& Get(ValueSetId id) const {
     const uint64_t slot = uint64_t{id} + kFirstPageSets;
-    const int page = std::bit_width(slot) - 1 - kFirstPageBits;
+    const int page = (63 ^ std::countl_zero(slot)) - kFirstPageBits;
     // Acquire pairs with the release in Add: the page's sets are complete.
     return *pages_[static_cast<size_t>(page)].load(
         std::memory_order_acquire)[slot - (kFirstPageSets << page)];

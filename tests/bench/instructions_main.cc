@@ -27,15 +27,17 @@ constexpr int kQueries = 1024;
 // As in a full batch of the server.
 constexpr int kGroup = 16;
 constexpr char kZone[] = "relays.bench.test";
+// The same list, but names too: the general path's.
+constexpr char kGeneralZone[] = "names.bench.test";
 
 // Spread over the ordinary space, each its own; odd ones are listed.
 uint32_t AddressOf(uint32_t number) {
   return 0x0b000000 + number * 2'654'435U % 0x40000000;
 }
 
-std::string ReversedOf(uint32_t address) {
+std::string ReversedOf(uint32_t address, const char* zone) {
   return absl::StrCat(address & 255, ".", address >> 8 & 255, ".",
-                      address >> 16 & 255, ".", address >> 24, ".", kZone);
+                      address >> 16 & 255, ".", address >> 24, ".", zone);
 }
 
 void AnswerAll(const Snapshot& snapshot,
@@ -48,9 +50,8 @@ void AnswerAll(const Snapshot& snapshot,
       const std::string& query = queries[first + i];
       requests[i].message = reinterpret_cast<const uint8_t*>(query.data());
       requests[i].message_bytes = query.size();
-      PrepareAnswer(snapshot, requests[i], &prepared[i]);
     }
-    for (PreparedQuery& one : prepared) PrefetchAnswer(one);
+    PrepareAnswers(snapshot, requests, prepared);
     for (int i = 0; i < kGroup; ++i) {
       Outcome outcome;
       FinishAnswer(requests[i], prepared[i], out, &outcome);
@@ -61,6 +62,9 @@ void AnswerAll(const Snapshot& snapshot,
 int Main() {
   TestSnapshot builder;
   builder.AddZone(TestZone(kZone));
+  ZoneConfig general = TestZone(kGeneralZone);
+  general.has_names = true;
+  builder.AddZone(general);
   for (uint32_t i = 1; i < 2 * kListings; i += 2) {
     builder.Add("list", IpPrefix::FromIpv4(AddressOf(i)).ToString(),
                 {{0x7f000002, "Open relay, see https://bench.test/$", 0}});
@@ -71,6 +75,7 @@ int Main() {
     uint32_t first;  // 1: listed; 0: not
     RrType type;
     bool edns;
+    const char* zone = kZone;
   };
   constexpr Shape kShapes[] = {
       {"A-listed", 1, RrType::kA, false},
@@ -78,12 +83,14 @@ int Main() {
       {"TXT-listed", 1, RrType::kTxt, false},
       {"A-listed-EDNS", 1, RrType::kA, true},
       {"A-unlisted-EDNS", 0, RrType::kA, true},
+      {"A-listed-general", 1, RrType::kA, false, kGeneralZone},
   };
   for (const Shape& shape : kShapes) {
     std::vector<std::string> queries;
     for (uint32_t i = 0; i < kQueries; ++i) {
       QueryBuilder builder(static_cast<uint16_t>(i));
-      builder.Question(ReversedOf(AddressOf(shape.first + 2 * i)), shape.type);
+      builder.Question(ReversedOf(AddressOf(shape.first + 2 * i), shape.zone),
+                       shape.type);
       if (shape.edns) builder.Opt();
       queries.push_back(builder.message());
     }
