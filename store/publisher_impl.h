@@ -3,9 +3,9 @@
 // One thread, the publisher's, writes everything. It takes what waits in its
 // queue as one group: requests are staged into one batch (StagedBatch), the
 // batch is written and synced once, the new view is published, and then every
-// caller is answered. A bulk import prepares its files and later builds its
-// index on the importing thread; only the ingestion and the exchange of the
-// index run on the publisher's.
+// caller is answered. A bulk import prepares its files and its index on the
+// importing thread and helpers of that (import_work.h); only the ingestion and
+// the exchange of the index run on the publisher's.
 #ifndef RBLD_STORE_PUBLISHER_IMPL_H_
 #define RBLD_STORE_PUBLISHER_IMPL_H_
 
