@@ -40,7 +40,7 @@ class FileDatasetTest : public testing::Test {
     const ValueSetId id = data.index.ipv4->Lookup(address);
     if (id == kNotListed) return "-";
     std::string text;
-    for (const Value& value : data.values->Get(id)) {
+    for (const ValueView value : data.values->Get(id)) {
       absl::StrAppend(&text, text.empty() ? "" : " ", CodeText(value.code), " ",
                       value.reason, " ", value.ttl_seconds);
     }
