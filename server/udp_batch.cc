@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -31,6 +33,18 @@ uint16_t PortOf(const ClientAddress& client) {
   static_assert(offsetof(sockaddr_in, sin_port) ==
                 offsetof(sockaddr_in6, sin6_port));
   return client.ipv4.sin_port;
+}
+
+// recvfrom and sendto without the C library's: there each is a point where its
+// thread might be cancelled, which costs two atomic operations a call in a
+// process with several threads, 7 % of what a worker did.
+ssize_t ReceiveFrom(int fd, uint8_t* bytes, size_t count, int flags,
+                    sockaddr* address, socklen_t* address_bytes) {
+  return syscall(SYS_recvfrom, fd, bytes, count, flags, address, address_bytes);
+}
+ssize_t SendTo(int fd, const void* bytes, size_t count, int flags,
+               const void* address, socklen_t address_bytes) {
+  return syscall(SYS_sendto, fd, bytes, count, flags, address, address_bytes);
 }
 
 // Turns what the kernel said of a query's arrival into what it wants to hear
@@ -113,9 +127,9 @@ int UdpBatch::Receive(int fd, bool wildcard, bool wait) {
   for (; count < kUdpSingleMessages; ++count) {
     msghdr& header = buffers.received[count].msg_hdr;
     const ssize_t bytes =
-        recvfrom(fd, buffers.receive_bytes[count], kUdpReceiveBytes,
-                 wait && count == 0 ? 0 : MSG_DONTWAIT,
-                 &buffers.clients[count].any, &header.msg_namelen);
+        ReceiveFrom(fd, buffers.receive_bytes[count], kUdpReceiveBytes,
+                    wait && count == 0 ? 0 : MSG_DONTWAIT,
+                    &buffers.clients[count].any, &header.msg_namelen);
     if (bytes < 0) break;
     buffers.received[count].msg_len = static_cast<unsigned>(bytes);
   }
@@ -200,9 +214,8 @@ int UdpBatch::SendSome(int fd, bool wildcard, int first) {
                     static_cast<unsigned>(replies_ - first), MSG_DONTWAIT);
   }
   const msghdr& reply = buffers_->replies[first].msg_hdr;
-  return sendto(fd, reply.msg_iov->iov_base, reply.msg_iov->iov_len,
-                MSG_DONTWAIT, static_cast<const sockaddr*>(reply.msg_name),
-                reply.msg_namelen) < 0
+  return SendTo(fd, reply.msg_iov->iov_base, reply.msg_iov->iov_len,
+                MSG_DONTWAIT, reply.msg_name, reply.msg_namelen) < 0
              ? -1
              : 1;
 }

@@ -29,7 +29,7 @@ inline constexpr int kUdpReceiveBytes = 2048;
 inline constexpr int kUdpPrefetchGroup = 16;
 // Messages that are received one by one before the first is answered. Few, so
 // that under load the last receive seldom comes in vain.
-inline constexpr int kUdpSingleMessages = 8;
+inline constexpr int kUdpSingleMessages = 16;
 
 class UdpBatch {
  public:

@@ -25,6 +25,7 @@ constexpr size_t kMemtableBytes = 4 << 20;
 constexpr size_t kAllMemtablesBytes = 16 << 20;
 constexpr uint64_t kMaxWalBytes = 64 << 20;
 constexpr size_t kBlockBytes = 16 << 10;
+constexpr uint64_t kLevelBaseBytes = 16 << 20;
 // Blobs whose ids are kept at hand, and how many new ones are written at once.
 constexpr size_t kRecentBlobs = 4096;
 constexpr uint32_t kBlobsInBatch = 10'000;
@@ -53,6 +54,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(
   options.max_write_buffer_number = 2;
   options.compression = rocksdb::kLZ4Compression;
   options.level_compaction_dynamic_level_bytes = true;
+  // Small beside the listings of a big list, so that a few changes all over it
+  // are gathered in a level of their own and do not rewrite it.
+  options.max_bytes_for_level_base = kLevelBaseBytes;
   return options;
 }
 
@@ -138,6 +142,11 @@ absl::Status Database::OpenFiles() {
     env_ = owned_env_.get();
   }
   db_options.env = env_;
+  // Compactions are behind everything else, also behind a start. (Flushes are
+  // not: changes wait for them.)
+  env_->LowerThreadPoolCPUPriority(rocksdb::Env::LOW,
+                                   rocksdb::CpuPriority::kLow)
+      .PermitUncheckedError();
   const std::shared_ptr<rocksdb::Cache> cache =
       rocksdb::NewLRUCache(kBlockCacheBytes, 2);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
