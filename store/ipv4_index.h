@@ -114,6 +114,10 @@ class Ipv4Index {
   friend class Ipv4IndexBuilder;
 
   static constexpr uint32_t kBlocks = 65536;
+  // Of the heads, behind the data, so that what a lookup reads too much is
+  // there.
+  static constexpr size_t kTopBytes = kBlocks * sizeof(Ipv4BlockHead);
+  static_assert(kTopBytes >= kIndexPadBytes);
   // A base's block of at least so many bytes is not copied when something in it
   // changes: a patch of up to so many pieces is laid over it.
   static constexpr size_t kPatchedBlockBytes = 512;

@@ -278,6 +278,58 @@ TEST(Ipv4Index, ReplacedEqualsModelAndOldVersionsStay) {
   }
 }
 
+// Big blocks are patched: few of them, so that patches grow until the block is
+// copied after all.
+TEST(Ipv4Index, PatchedBlocksEqualTheModel) {
+  for (uint32_t seed = 200; seed < 212; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    Model model;
+    for (int i = 0; i < 3000; ++i) {
+      const uint32_t address =
+          (random.Below(2) == 0 ? 0x7f000000u : 0xc0000000u) |
+          random.Below(seed % 2 == 0 ? 65536 : 8192);
+      model.Replace(address, address, {{address, address, 1 + i % 3u}});
+    }
+    std::shared_ptr<const Ipv4Index> index = model.Build();
+    for (int i = 0; i < 150; ++i) {
+      uint32_t first = (random.Below(2) == 0 ? 0x7f000000u : 0xc0000000u) |
+                       random.Below(65536);
+      uint32_t last = first;
+      if (random.Below(4) == 0) {
+        last |= (1u << random.Below(12)) - 1;
+        first &= ~((1u << random.Below(4)) - 1);
+      }
+      if (random.Below(60) == 0) {
+        first &= 0xffff0000;
+        last |= 0xffff;
+      }
+      const Runs runs = random.RunsIn(first, last, 5);
+      model.Replace(first, last, runs);
+      index = index->WithReplaced(first, last, runs);
+      if (i % 10 == 0) {
+        ASSERT_NO_FATAL_FAILURE(ExpectSame(*index, model, &random));
+      }
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectSame(*index, model, &random));
+  }
+}
+
+TEST(Ipv4Index, AChangeOfABigBlockDoesNotCopyIt) {
+  Ipv4IndexBuilder builder;
+  for (uint32_t i = 0; i < 20000; ++i) builder.Add(i * 3, i * 3, 1 + i % 2);
+  std::shared_ptr<const Ipv4Index> index = builder.Build();
+  for (uint32_t i = 0; i < 10; ++i) {
+    const uint32_t at = i * 300 + 1;
+    index = index->WithReplaced(at, at, std::vector<Ipv4Run>{{at, at, 3}});
+  }
+  // A page of 256 places and the patch.
+  EXPECT_LT(index->ChangedBytes(), 256 * 16 + 500u);
+  EXPECT_EQ(index->Lookup(301), 3u);
+  EXPECT_EQ(index->Lookup(302), kNotListed);
+  EXPECT_EQ(index->Lookup(303), 2u);
+}
+
 TEST(Ipv4Index, DenseBlocksOfEveryShapeAnswerRight) {
   for (const bool as_override : {false, true}) {
     for (int shape = 0; shape < 4; ++shape) {
