@@ -37,7 +37,7 @@ uint16_t PortOf(const ClientAddress& client) {
 
 // recvfrom and sendto without the C library's: there each is a point where its
 // thread might be cancelled, which costs two atomic operations a call in a
-// process with several threads, 7 % of what a worker did.
+// process with several threads.
 ssize_t ReceiveFrom(int fd, uint8_t* bytes, size_t count, int flags,
                     sockaddr* address, socklen_t* address_bytes) {
   return syscall(SYS_recvfrom, fd, bytes, count, flags, address, address_bytes);
