@@ -60,6 +60,7 @@ constexpr size_t kMaxInputBytes = size_t{1} << 16;
 // Less than a segment: it arrives whole.
 constexpr size_t kOneSegment = 1400;
 constexpr size_t kMaxExamples = 20;
+constexpr size_t kExampleReplyBytes = 20;
 constexpr int kDeliverySeconds = 30;
 constexpr size_t kMaxCommandBytes = 512;  // RFC 5321 §4.5.3.1.4
 constexpr char kTlsHandshake = 0x16;
@@ -214,7 +215,7 @@ struct AddressFacts {
   // Messages that were taken, or of which nobody told the client anything.
   uint32_t messages = 0;
   uint32_t refused = 0;
-  uint64_t open = 0;  // the id of its connection; 0: none
+  std::string told;  // what the client was told of its messages
 };
 
 struct Peer {
@@ -291,6 +292,9 @@ class Servers {
   bool Pump(Peer* peer);
   void NoteSent(Peer* peer, absl::string_view bytes);
   void NoteAsked(Peer* peer, absl::string_view what);
+  // Nothing that `answer` says has left yet.
+  static void NoteTold(const Peer& peer, const Answer& answer,
+                       AddressFacts* facts);
   void Close(Peer* peer, bool reset);
   void CountTogether(uint32_t address);
   void Wrong(const Peer& peer, const std::string& what,
@@ -633,14 +637,29 @@ bool Servers::OnLine(Peer* peer, absl::string_view line) {
   return Give(peer, {{{absl::StrCat(code, " fine\r\n")}}, "", {}, code});
 }
 
+void Servers::NoteTold(const Peer& peer, const Answer& answer,
+                       AddressFacts* facts) {
+  absl::StrAppend(&facts->told, facts->told.empty() ? "" : "; ", "connection ",
+                  facts->connections, peer.is_early ? ", confused: " : ": ");
+  for (const Trait trait : answer.traits) {
+    absl::StrAppend(&facts->told, TraitName(trait), ", ");
+  }
+  absl::StrAppend(
+      &facts->told, "read as ", answer.code, " from ",
+      absl::string_view(answer.pieces.empty() ? answer.endless
+                                              : answer.pieces.front().bytes)
+          .substr(0, kExampleReplyBytes));
+}
+
 bool Servers::OnMessage(Peer* peer) {
   AddressFacts& facts = addresses_[peer->address];
   if (peer->role == Role::kHostile) {
     Answer answer = peer->script.ToMessage();
+    NoteTold(*peer, answer, &facts);
     if (peer->is_early) {
       // Which reply the client took for this one's, nobody knows.
       ++confused_;
-    } else if (answer.code / 100 == 4 || answer.code / 100 == 5) {
+    } else if (answer.is_refusal()) {
       ++facts.refused;
     } else {
       ++facts.messages;
@@ -668,6 +687,14 @@ bool Servers::OnMessage(Peer* peer) {
 
 // ---- the facts ----
 
+std::string JsonText(absl::string_view text) {
+  std::string clean = "\"";
+  for (const char c : text) {
+    clean.push_back(absl::ascii_isprint(c) && c != '"' && c != '\\' ? c : '?');
+  }
+  return clean + "\"";
+}
+
 template <typename Map>
 std::string CountsJson(const Map& counts) {
   return absl::StrCat("{",
@@ -684,10 +711,14 @@ void Servers::Report() {
   uint64_t refused = 0;
   uint32_t most_messages = 0;
   uint32_t most_connections = 0;
+  std::pair<std::string, std::string> most_mailed;
   for (const auto& [address, facts] : addresses_) {
     messages += facts.messages;
     refused += facts.refused;
-    most_messages = std::max(most_messages, facts.messages);
+    if (facts.messages > most_messages) {
+      most_messages = facts.messages;
+      most_mailed = {AddressText(address), facts.told};
+    }
     most_connections = std::max(most_connections, facts.connections);
   }
   std::vector<std::pair<std::string, uint64_t>> traits;
@@ -698,12 +729,7 @@ void Servers::Report() {
   const Deliverer::Counts delivered = deliverer_.counts();
   std::vector<std::string> examples;
   for (const std::string& example : examples_) {
-    std::string clean;
-    for (const char c : example) {
-      clean.push_back(absl::ascii_isprint(c) && c != '"' && c != '\\' ? c
-                                                                      : '?');
-    }
-    examples.push_back(absl::StrCat("\"", clean, "\""));
+    examples.push_back(JsonText(example));
   }
   const std::vector<std::pair<std::string, uint64_t>> facts = {
       {"addresses", addresses_.size()},
@@ -724,8 +750,9 @@ void Servers::Report() {
   out << "{\"facts\":" << CountsJson(facts)
       << ",\"traits\":" << CountsJson(traits)
       << ",\"verbs\":" << CountsJson(verbs_)
-      << ",\"wrong\":" << CountsJson(wrong_) << ",\"examples\":["
-      << absl::StrJoin(examples, ",") << "]}\n";
+      << ",\"wrong\":" << CountsJson(wrong_) << ",\"most_mailed\":["
+      << JsonText(most_mailed.first) << "," << JsonText(most_mailed.second)
+      << "],\"examples\":[" << absl::StrJoin(examples, ",") << "]}\n";
 }
 
 int Main() {

@@ -315,11 +315,14 @@ Answer Script::ToCommand(absl::string_view line) {
 
 Answer Script::ToMessage() {
   const int code = CodeFor("", policy_);
-  Answer answer = Write(code, "taken", Shape());
+  const Trait shape = Shape();
+  Answer answer = Write(code, "taken", shape);
   if (code / 100 != 2) answer.traits.push_back(Trait::kRefusesMessage);
   if (hostile_percent_ != 0 && random_.Chance(10)) {
     answer.traits.push_back(Trait::kInPause);
     answer.pieces.push_back({"250 once more\r\n", 100});
+    // That ends the line, which begins with the code.
+    if (shape == Trait::kBareCr) answer.code = code;
     answer.is_early = true;
   }
   return answer;

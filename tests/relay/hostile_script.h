@@ -79,6 +79,9 @@ struct Answer {
   bool is_double = false;
   // Replies that come unasked, some time: nobody can tell what follows what.
   bool is_early = false;
+
+  // Whoever asked is told no, in a way that he can read.
+  bool is_refusal() const { return code / 100 == 4 || code / 100 == 5; }
 };
 
 class Random {
