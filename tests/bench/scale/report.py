@@ -20,6 +20,8 @@ LIMIT_START = {TEN: 0.2, HUNDRED: 0.3}  # seconds
 LIMIT_START_KILLED = 1.5
 LIMIT_VISIBLE = 0.005
 LIMIT_COST_UNDER_CHANGES = 1.10
+LIMIT_COMPACTION_RATE = 0.90  # with ÷ without
+LIMIT_COMPACTION_PEAK = 1.3  # × the resting memory
 LIMIT_KIND_USER = 0.6
 LIMIT_KIND_INDEX = {"ipv6": 12.0, "names": 24.0}
 LIMIT_TWO_WORKERS = 1.9
@@ -296,6 +298,46 @@ def change(results):
     return text, limits
 
 
+COMPACTION_TEXT = "rbld works changes into the base of a list when 50,000 " \
+    "targets differ from it: it writes the index anew, maps it and exchanges " \
+    "its memory. Here on the one core that a worker fills: the rate before " \
+    "and while it does so, from the change that is one too many until the " \
+    "memory rests again; %d rounds, medians with the range. The peak is " \
+    "VmHWM in that time, the resting memory that before the changes.\n\n%s" \
+    "%s\n\n%s"
+
+
+def compaction(results):
+    rows, limits = [], []
+    for size, found in by_size(results, "compaction"):
+        here = figures.short_count(size)
+        runs = found["rbld"]
+        kept = figures.paired(values(runs, "with"), values(runs, "without"))
+        peaks = figures.paired(values(runs, "peak"), values(runs, "rest"))
+        rows.append([
+            here, "%d k" % (median(values(runs, "without")) / 1000),
+            "%d k" % (median(values(runs, "with")) / 1000),
+            figures.spread(kept, lambda v: "%.3f" % v),
+            figures.spread(values(runs, "seconds"), figures.duration),
+            figures.megabytes(median(values(runs, "rest"))),
+            figures.megabytes(median(values(runs, "peak"))),
+            figures.spread(peaks, lambda v: "%.2f" % v),
+            "%.4f %%" % (max(values(runs, "loss")) * 100)])
+        limits += [
+            Limit("rate while a base is written ÷ without, %s listings" % here,
+                  median(kept), LIMIT_COMPACTION_RATE, form="%.3f",
+                  at_least=True),
+            Limit("peak ÷ resting memory, %s listings" % here, max(peaks),
+                  LIMIT_COMPACTION_PEAK)]
+    text = COMPACTION_TEXT % (
+        results.get("meta", {}).get("rounds", 0),
+        markdown.table(
+            ["listings", "q/s without", "with", "ratio", "takes", "resting",
+             "peak", "ratio", "worst loss"], rows),
+        missing_lines(results, ("compaction",)), footer(results))
+    return text, limits
+
+
 def reasons(results):
     one = results["reasons"]
     rows = []
@@ -456,6 +498,7 @@ def growth(results):
 SECTIONS = {
     "cpu": ("scale_cpu", cpu), "memory": ("scale_memory", memory),
     "start": ("scale_start", start), "change": ("scale_change", change),
+    "compaction": ("scale_compaction", compaction),
     "reasons": ("scale_reasons", reasons), "kinds": ("scale_kinds", kinds),
     "growth": ("scale_growth", growth), "workers": ("scale_workers", workers),
 }

@@ -7,8 +7,9 @@ Parts of it, and smaller:
 
   … -- --only cpu --sizes 10000,100000 --rounds 2
 
---json FILE keeps what was found; --from FILE makes the tables and the plot anew
-of it. A figure that cannot be taken says why.
+--json FILE keeps what was found, beside what FILE has of other parts and sizes;
+--from FILE makes the tables and the plot anew of it. A figure that cannot be
+taken says why.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 from tests.bench import bench
 from tests.bench import markdown
 from tests.bench.scale import figures
+from tests.bench.scale import found
 from tests.bench.scale import kinds
 from tests.bench.scale import plot
 from tests.bench.scale import report
@@ -71,7 +73,8 @@ def parse_args():
     add("--workers_size", type=int, default=1_000_000)
     add("--work", metavar="DIR",
         help="keeps the generated files; default: a temporary folder")
-    add("--json", metavar="FILE", help="where what was found is kept")
+    add("--json", metavar="FILE",
+        help="where what was found is kept, and what was found before")
     add("--from", dest="from_file", metavar="FILE",
         help="measure nothing; tables and plot of what FILE keeps")
     add("--write", action="store_true",
@@ -98,33 +101,6 @@ def meta(args):
         "change_seconds": args.change_seconds,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-class Keeper:
-    """What was found, on the disk after each part: a run takes hours."""
-
-    def __init__(self, args):
-        self.path = args.json
-        if not self.path:
-            handle, self.path = tempfile.mkstemp(prefix="rbld-scale-",
-                                                 suffix=".json")
-            os.close(handle)
-        self.results = {"meta": meta(args), "missing": {}}
-
-    def keep(self):
-        with open(self.path + ".new", "w", encoding="utf-8") as out:
-            json.dump(self.results, out, indent=1)
-        os.rename(self.path + ".new", self.path)
-
-    def take(self, name, measure, into=None):
-        """A part that fails is told of and left out; the others go on."""
-        into = self.results if into is None else into
-        try:
-            into[name] = measure()
-        except sizes.FAILURES as why:
-            print("%s: no figures: %s" % (name, why), flush=True)
-            self.results["missing"][name] = str(why)
-        self.keep()
 
 
 @contextlib.contextmanager
@@ -167,19 +143,19 @@ def measure_all(args, keeper):
         [p for p in sizes.PARTS if p in parts]
     with work_folder(args.work) as work:
         if at_sizes:
-            found = keeper.results.setdefault("sizes", {})
+            of_sizes = keeper.results.setdefault("sizes", {})
             for size in args.sizes:
                 keeper.take(str(size), lambda size=size: one_size(
-                    work, size, at_sizes, args), found)
+                    work, size, at_sizes, args), sizes.FAILURES, of_sizes)
         if "reasons" in parts:
             keeper.take("reasons", lambda: kinds.measure_reasons(
-                work, args.reasons_size, args))
+                work, args.reasons_size, args), sizes.FAILURES)
         if "kinds" in parts:
             keeper.take("kinds", lambda: kinds.measure_kinds(
-                work, args.kinds_size, args))
+                work, args.kinds_size, args), sizes.FAILURES)
         if "workers" in parts:
             keeper.take("workers", lambda: workers.measure(
-                work, args.workers_size, args))
+                work, args.workers_size, args), sizes.FAILURES)
 
 
 def has_figures(results, part):
@@ -219,9 +195,10 @@ def main():
             results = json.load(text)
     else:
         bench.check_machine()
-        keeper = Keeper(args)
+        keeper = found.Keeper(args.json, meta(args))
         if "import" in args.only:
-            keeper.take("import", lambda: import_command(args.write))
+            keeper.take("import", lambda: import_command(args.write),
+                        sizes.FAILURES)
         try:
             measure_all(args, keeper)
         finally:

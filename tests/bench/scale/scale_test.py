@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from tests.bench import bench
 from tests.bench.scale import data
 from tests.bench.scale import figures
+from tests.bench.scale import found
 from tests.bench.scale import plot
 from tests.bench.scale import report
 from tests.bench.scale import svg
@@ -181,6 +182,22 @@ class ReportTest(unittest.TestCase):
             "a query under changes ÷ one without, 10 M listings, full load"
         ].value, 1.15)
 
+    def test_a_compaction_counts_by_its_worst_peak(self):
+        self.results["sizes"]["10000000"]["compaction"] = {"rbld": [
+            {"without": 400.0, "with": 380.0, "seconds": 9.0, "rest": 100,
+             "peak": 110, "loss": 0.0},
+            {"without": 400.0, "with": 340.0, "seconds": 8.0, "rest": 100,
+             "peak": 140, "loss": 0.0},
+            {"without": 200.0, "with": 188.0, "seconds": 7.0, "rest": 100,
+             "peak": 105, "loss": 0.0}]}
+        text, limits = self._limits("compaction")
+        rate = limits["rate while a base is written ÷ without, 10 M listings"]
+        self.assertAlmostEqual(rate.value, 0.94)
+        self.assertTrue(rate.reached)
+        peak = limits["peak ÷ resting memory, 10 M listings"]
+        self.assertFalse(peak.reached)
+        self.assertIn("8 s (7 s to 9 s)", text)
+
     def test_two_workers_count_by_cpu_seconds(self):
         runs = [{"per_cpu_second": 100.0}] * 3
         mine = [{"per_cpu_second": 96.0}, {"per_cpu_second": 90.0},
@@ -210,6 +227,31 @@ class ReportTest(unittest.TestCase):
 
     def test_the_plot_of_nothing_says_so(self):
         self.assertIn("not measured", plot.growth({}))
+
+
+class FoundTest(unittest.TestCase):
+
+    def test_what_was_found_before_stays_until_it_is_measured_again(self):
+        with daemon.Scratch() as scratch:
+            path = scratch.join("found.json")
+            first = found.Keeper(path, {"rounds": 1})
+            of_sizes = first.results.setdefault("sizes", {})
+            first.take("10", lambda: {"cpu": {"a": 1}, "start": {"a": 2},
+                                      "missing": {"b": "no"}}, (), of_sizes)
+            again = found.Keeper(path, {"rounds": 5})
+            of_sizes = again.results["sizes"]
+            again.take("10", lambda: {"cpu": {"a": 3}, "start": {},
+                                      "missing": {}}, (), of_sizes)
+
+            def fails():
+                raise ValueError("no room")
+
+            again.take("20", fails, ValueError, of_sizes)
+            with open(path, encoding="utf-8") as text:
+                self.assertEqual(json.load(text), {
+                    "meta": {"rounds": 5}, "missing": {"20": "no room"},
+                    "sizes": {"10": {"cpu": {"a": 3}, "start": {"a": 2},
+                                     "missing": {}}}})
 
 
 class GeneratorTest(unittest.TestCase):

@@ -1,4 +1,5 @@
-"""All that is measured at one number of listings: cost, memory, start, change.
+"""All that is measured at one number of listings: cost, memory, start, change,
+compaction.
 
 `parts` says which of them; the growth plot has all.
 """
@@ -8,6 +9,7 @@ import signal
 import subprocess
 
 from tests.bench.scale import change
+from tests.bench.scale import compaction
 from tests.bench.scale import cost
 from tests.bench.scale import data
 from tests.bench.scale import memory
@@ -15,7 +17,9 @@ from tests.bench.scale import servers
 from tests.bench.scale import start
 from tests.harness import daemon
 
-PARTS = ("cpu", "memory", "start", "change")
+PARTS = ("cpu", "memory", "start", "change", "compaction")
+# Fewer listings have no base of their own, or one that nobody could notice.
+LEAST_COMPACTED = 1_000_000
 # Of the time that the servers are asked before memory counts, when their cost
 # is not measured.
 TOUCH_SECONDS = 5
@@ -31,8 +35,8 @@ class AtSize:
         self.scratch = scratch
         self.files = files
         self.args = args
-        self.found = {"cpu": {}, "memory": {}, "start": {}, "change": {},
-                      "missing": {}}
+        self.found = {"missing": {}}
+        self.found.update({part: {} for part in PARTS})
         self.servers = {}
 
     def missing(self, name, why):
@@ -94,6 +98,8 @@ class AtSize:
             self._part("cpu", lambda: self.costs("cpu" in parts))
         if "change" in parts:
             self._part("change", self.changes)
+        if "compaction" in parts and self.files.size >= LEAST_COMPACTED:
+            self._part("compaction", self.compactions)
         if "start" in parts:
             self._part("start", self.starts)
 
@@ -118,6 +124,10 @@ class AtSize:
             if name in self.servers:
                 found[name] = change.peer_rounds(self.servers[name])
 
+    def compactions(self):
+        self.found["compaction"]["rbld"] = compaction.measure(
+            self.servers["rbld"], self.files.queries(), self.args.rounds)
+
     def starts(self):
         """One server at a time; the others are gone."""
         for server in self.servers.values():
@@ -134,7 +144,7 @@ class AtSize:
 
 
 def measure(work, size, parts, peers, args):
-    """{"cpu", "memory", "start", "change", "missing"} at that size."""
+    """{part: figures of each part, "missing": {name: why}} at that size."""
     print("%d listings" % size, flush=True)
     with daemon.Scratch(mode=0o755) as scratch, contextlib.ExitStack() as ends:
         one = AtSize(scratch, data.Files(work, size), args)
