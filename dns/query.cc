@@ -1,16 +1,35 @@
 #include "dns/query.h"
 
+#include <string.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
 namespace rbld {
 namespace {
 
 // The fixed part of a record behind its owner: type, class, TTL, RDLENGTH.
 constexpr size_t kRecordFixedBytes = 10;
 
+// Eight bytes that are four labels of one byte each.
+constexpr size_t kFourShortLabelsBytes = 8;
+bool AreFourShortLabels(const uint8_t* name) {
+  constexpr uint64_t kLengths = std::bit_cast<uint64_t>(
+      std::array<uint8_t, 8>{0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0});
+  constexpr uint64_t kOnes =
+      std::bit_cast<uint64_t>(std::array<uint8_t, 8>{1, 0, 1, 0, 1, 0, 1, 0});
+  uint64_t word;
+  memcpy(&word, name, sizeof(word));
+  return (word & kLengths) == kOnes;
+}
+
 // Reads the question at offset kHeaderBytes. The hot loop of the parser: one
 // step for each label.
 bool ParseQuestion(const uint8_t* message, size_t size, Query* query) {
   const uint8_t* const name = message + kHeaderBytes;
   const size_t available = size - kHeaderBytes;
+  const size_t most = std::min<size_t>(available, kMaxWireNameBytes);
   size_t at = 0;
   int labels = 0;
   while (true) {
@@ -20,6 +39,17 @@ bool ParseQuestion(const uint8_t* message, size_t size, Query* query) {
     query->label_offsets[labels] = static_cast<uint8_t>(at);
     const uint8_t length = name[at];
     if (length == 0) break;
+    // An IPv6 address has 32 labels of one byte.
+    if (length == 1 && at + kFourShortLabelsBytes < most &&
+        AreFourShortLabels(name + at)) {
+      const uint32_t offsets = std::bit_cast<uint32_t>(std::array<uint8_t, 4>{
+          static_cast<uint8_t>(at), static_cast<uint8_t>(at + 2),
+          static_cast<uint8_t>(at + 4), static_cast<uint8_t>(at + 6)});
+      memcpy(query->label_offsets + labels, &offsets, sizeof(offsets));
+      labels += 4;
+      at += kFourShortLabelsBytes;
+      continue;
+    }
     // Nothing stands before the question that a pointer could mean, and the
     // types 01 and 10 are not in use.
     if (length > kMaxLabelBytes) return false;

@@ -66,6 +66,35 @@ TEST(QueryParser, ReadsTheRootAndTheLongestName) {
   EXPECT_EQ(kRoot, parsed.query->NameFrom(127));
 }
 
+TEST(QueryParser, KnowsWhereEachLabelIs) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20000; ++round) {
+    // Runs of labels of one byte, which are read four at a time, between
+    // others.
+    std::string name;
+    std::vector<uint8_t> offsets;
+    while (name.size() < 253 && random() % 40 != 0) {
+      const size_t length = random() % 8 == 0 ? 1 + random() % 3 : 1;
+      if (name.size() + 1 + length > 254) break;
+      offsets.push_back(static_cast<uint8_t>(name.size()));
+      name += static_cast<char>(length);
+      // Bytes that could be lengths.
+      for (size_t i = 0; i < length; ++i) {
+        name += static_cast<char>(random() % 3);
+      }
+    }
+    offsets.push_back(static_cast<uint8_t>(name.size()));
+    name += '\0';
+    const Parsed parsed(QueryBuilder().RawQuestion(name, 1));
+    ASSERT_EQ(ParseResult::kOk, parsed.result);
+    ASSERT_EQ(parsed.query->label_count, offsets.size() - 1);
+    ASSERT_EQ(parsed.query->name_bytes, name.size());
+    for (size_t i = 0; i < offsets.size(); ++i) {
+      ASSERT_EQ(parsed.query->label_offsets[i], offsets[i]) << i;
+    }
+  }
+}
+
 TEST(QueryParser, RejectsNamesOver255Bytes) {
   std::string name = "\2aa";
   for (int i = 0; i < 126; ++i) name += "\1a";

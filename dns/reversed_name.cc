@@ -3,6 +3,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <bit>
+
+#include "dns/name.h"
+
 namespace rbld {
 namespace {
 
@@ -41,10 +45,71 @@ void ReadOctets(const uint8_t* name, const uint8_t* label_offsets, int labels,
       labels == kOctets ? value : value | (0xffffffffu >> (8 * labels));
 }
 
+// Eight labels of one hex digit each, in 16 bytes that are computed with at
+// once: the digits' values stand where the digits do. Where something else
+// stands, a byte of `*wrong` is set.
+Bytes16 ReadEightNibbles(const uint8_t* labels, Bytes16* wrong) {
+  constexpr Bytes16 kLengths = {-1, 0, -1, 0, -1, 0, -1, 0,
+                                -1, 0, -1, 0, -1, 0, -1, 0};
+  Bytes16 bytes;
+  memcpy(&bytes, labels, sizeof(bytes));
+  // Bytes above 127 are negative here, and so neither.
+  const Bytes16 is_digit =
+      static_cast<Bytes16>(bytes >= '0') & static_cast<Bytes16>(bytes <= '9');
+  const Bytes16 is_letter =
+      static_cast<Bytes16>(bytes >= 'a') & static_cast<Bytes16>(bytes <= 'f');
+  const Bytes16 is_length = static_cast<Bytes16>(bytes == 1) & kLengths;
+  *wrong |= ~((is_digit | is_letter) & ~kLengths) & ~is_length;
+  return (bytes & 0x0f) + (is_letter & 9);
+}
+
+// The values of four labels from 8 bytes of ReadEightNibbles, the first label's
+// in the lowest bits.
+uint64_t JoinFourNibbles(const uint8_t* bytes) {
+  const uint64_t values =
+      reversed_name_internal::LoadLittleEndian64(bytes) >> 8;
+  const uint64_t pairs = values | values >> 12;
+  return (pairs & 0xff) | (pairs >> 24 & 0xff00);
+}
+
+void WriteBigEndian64(uint64_t value, uint8_t* out) {
+  if constexpr (std::endian::native == std::endian::little) {
+    value = __builtin_bswap64(value);
+  }
+  memcpy(out, &value, sizeof(value));
+}
+
+// A whole address of 32 labels; false if it is none.
+bool ReadAllNibbles(const uint8_t* name, ReversedAddress* address) {
+  Bytes16 wrong = {};
+  uint8_t values[64];
+  for (size_t i = 0; i < sizeof(values); i += sizeof(Bytes16)) {
+    const Bytes16 eight = ReadEightNibbles(name + i, &wrong);
+    memcpy(values + i, &eight, sizeof(eight));
+  }
+  uint64_t wrong_halves[2];
+  memcpy(wrong_halves, &wrong, sizeof(wrong));
+  if ((wrong_halves[0] | wrong_halves[1]) != 0) return false;
+  for (size_t half = 0; half < 2; ++half) {
+    const uint8_t* const from = values + 32 * half;
+    WriteBigEndian64(JoinFourNibbles(from) | JoinFourNibbles(from + 8) << 16 |
+                         JoinFourNibbles(from + 16) << 32 |
+                         JoinFourNibbles(from + 24) << 48,
+                     address->ipv6_first.data() + 8 * (1 - half));
+  }
+  address->ipv6_last = address->ipv6_first;
+  address->ipv6_nibbles = kNibbles;
+  return true;
+}
+
 void ReadNibbles(const uint8_t* name, const uint8_t* label_offsets, int labels,
                  ReversedAddress* address) {
   // One byte a label makes two bytes each.
   if (label_offsets[labels] - label_offsets[0] != 2 * labels) return;
+  if (labels == kNibbles) {
+    ReadAllNibbles(name + label_offsets[0], address);
+    return;
+  }
   for (int i = 0; i < labels; ++i) {
     const uint8_t* const label = name + label_offsets[0] + 2 * i;
     if (label[0] != 1) return;

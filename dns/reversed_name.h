@@ -59,6 +59,13 @@ inline int OctetOfLabel(uint32_t label) {
   return label == kOctetTable.labels[octet] ? static_cast<int>(octet) : -1;
 }
 
+inline uint64_t LoadLittleEndian64(const uint8_t* bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof(word));
+  return std::endian::native == std::endian::big ? __builtin_bswap64(word)
+                                                 : word;
+}
+
 inline uint32_t LoadLittleEndian32(const uint8_t* bytes) {
   uint32_t word;
   memcpy(&word, bytes, sizeof(word));

@@ -157,6 +157,44 @@ TEST(ReversedAddress, IsStrictAboutNibbles) {
   EXPECT_EQ(0, Read("ab.c.d.e").ipv6_nibbles);
 }
 
+TEST(ReversedAddress, ReadsEveryByteOfAWholeIpv6AddressAsADigitOrNot) {
+  constexpr absl::string_view kDigits = "0123456789abcdef";
+  std::string nibbles = "5";
+  for (size_t i = 1; i < 32; ++i) {
+    absl::StrAppend(&nibbles, ".", kDigits.substr(i * 7 % 16, 1));
+  }
+  Labels labels = Split(nibbles);
+  const auto read = [&labels] {
+    ReversedAddress address;
+    ReadReversedAddress(reinterpret_cast<const uint8_t*>(labels.wire.data()),
+                        labels.offsets, labels.count, &address);
+    return address;
+  };
+  const ReversedAddress before = read();
+  ASSERT_EQ(before.ipv6_nibbles, 32);
+  for (size_t at = 0; at < 64; ++at) {
+    const char own = labels.wire[at];
+    for (int byte = 0; byte < 256; ++byte) {
+      labels.wire[at] = static_cast<char>(byte);
+      const ReversedAddress address = read();
+      const size_t digit = kDigits.find(labels.wire[at]);
+      const bool is_whole =
+          at % 2 == 0 ? byte == 1 : digit != absl::string_view::npos;
+      ASSERT_EQ(address.ipv6_nibbles, is_whole ? 32 : 0) << at << " " << byte;
+      if (!is_whole || at % 2 == 0) continue;
+      // The first label is the last digit.
+      std::array<uint8_t, 16> wanted = before.ipv6_first;
+      uint8_t& changed = wanted[15 - at / 4];
+      changed = at / 2 % 2 == 0
+                    ? static_cast<uint8_t>((changed & 0xf0) | digit)
+                    : static_cast<uint8_t>((changed & 0x0f) | digit << 4);
+      ASSERT_EQ(address.ipv6_first, wanted) << at << " " << byte;
+      ASSERT_EQ(address.ipv6_last, wanted);
+    }
+    labels.wire[at] = own;
+  }
+}
+
 TEST(ReversedLabels, ComeFromTheTopDown) {
   const Labels labels = Split("www.example.com");
   char out[256];

@@ -356,7 +356,7 @@ class Subject {
         bytes_ = WriteIpv4Text(ipv4, text_);
         break;
       case SubjectKind::kIpv6:
-        bytes_ = WriteIpv6Text(prepared.address.ipv6_first, text_);
+        bytes_ = WriteIpv6Text(prepared.probe.address.ipv6_first, text_);
         break;
       case SubjectKind::kClient:
         bytes_ = WriteClientText(request.client, text_);
@@ -507,7 +507,7 @@ void PrepareIn(const ServedZone* zone, PreparedQuery* prepared) {
   prepared->labels_below = query.label_count - zone->zone->label_count;
   prepared->place = FindPlace(*zone, query, prepared->labels_below);
   if (prepared->place.labels > 0) {
-    ReadAndPrefetch(prepared->place, query, &prepared->address);
+    ReadAddress(prepared->place, query, &prepared->probe);
   }
 }
 
@@ -525,7 +525,7 @@ size_t Finish(const Request& request, const PreparedQuery& prepared,
   if (!DecideEarly(prepared, &decision) &&
       !DecideByClient(*zone, request, prepared, &decision,
                       &finding.visibility)) {
-    LookUp(*zone, prepared.place, query, prepared.address, &finding);
+    LookUp(*zone, prepared.place, query, prepared.probe, &finding);
     decision = prepared.labels_below == 0
                    ? DecideApex(*zone, finding, query.type)
                    : DecideBelow(*zone, finding, query.type);
@@ -559,6 +559,12 @@ size_t Finish(const Request& request, const PreparedQuery& prepared,
   return bytes;
 }
 
+// By the general path, in an index.
+bool WillLookUp(const PreparedQuery& query) {
+  return query.quick.zone == nullptr && query.zone != nullptr &&
+         query.place.labels > 0;
+}
+
 void PrepareGenerally(const Snapshot& snapshot, const Request& request,
                       PreparedQuery* prepared) {
   prepared->parse =
@@ -582,23 +588,32 @@ void PrepareAnswers(const Snapshot& snapshot,
                     absl::Span<const Request> requests,
                     PreparedQuery* prepared) {
   const QuickZones& quick_zones = snapshot.quick_zones();
+  const absl::Span<PreparedQuery> all(prepared, requests.size());
+  bool all_quick = true;
   for (size_t i = 0; i < requests.size(); ++i) {
     const Request& request = requests[i];
     if (!RecogniseQuickQuery(quick_zones, request.message,
-                             request.message_bytes, &prepared[i].quick)) {
-      PrepareGenerally(snapshot, request, &prepared[i]);
+                             request.message_bytes, &all[i].quick)) {
+      PrepareGenerally(snapshot, request, &all[i]);
+      all_quick = false;
     }
   }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const PreparedQuery& query = prepared[i];
+  if (!all_quick) {
+    for (PreparedQuery& query : all) {
+      if (WillLookUp(query)) {
+        PrefetchHeads(query.place, query.query, &query.probe);
+      }
+    }
+  }
+  for (const PreparedQuery& query : all) {
     if (query.quick.zone != nullptr) {
       PrefetchQuickAnswer(query.quick);
-    } else if (query.zone != nullptr && query.place.labels > 0) {
-      PrefetchEntries(query.place, query.address);
+    } else if (WillLookUp(query)) {
+      PrefetchEntries(query.place, query.probe);
     }
   }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    if (prepared[i].quick.zone != nullptr) LookUpQuick(&prepared[i].quick);
+  for (PreparedQuery& query : all) {
+    if (query.quick.zone != nullptr) LookUpQuick(&query.quick);
   }
 }
 
@@ -610,6 +625,7 @@ size_t FinishGenerally(const Request& request, const PreparedQuery& prepared,
   whole.parse =
       ParseQuery(request.message, request.message_bytes, &whole.query);
   PrepareIn(quick->served, &whole);
+  PrefetchHeads(whole.place, whole.query, &whole.probe);
   return Finish(request, whole, out, outcome);
 }
 
@@ -624,6 +640,9 @@ size_t AnswerGenerally(const Snapshot& snapshot, const Request& request,
                        uint8_t* out, Outcome* outcome) {
   PreparedQuery prepared;
   PrepareGenerally(snapshot, request, &prepared);
+  if (WillLookUp(prepared)) {
+    PrefetchHeads(prepared.place, prepared.query, &prepared.probe);
+  }
   return FinishGenerally(request, prepared, out, outcome);
 }
 

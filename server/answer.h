@@ -36,7 +36,7 @@ struct PreparedQuery {
   absl::string_view chaos;  // ZoneTable::FindChaos's, without a zone
   int labels_below = 0;     // labels of the name that are below the zone
   Place place;              // where below it
-  ReversedAddress address;
+  Probe probe;              // with labels there
   Query query;
 };
 

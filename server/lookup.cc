@@ -125,12 +125,17 @@ TestEntry LookUpIpv4(const ServedSources& sources,
   return TestEntry::kNone;
 }
 
-TestEntry LookUpIpv6(const ServedSources& sources,
-                     const ReversedAddress& address, Finding* finding) {
+TestEntry LookUpIpv6(const ServedSources& sources, const Probe& probe,
+                     Finding* finding) {
+  const ReversedAddress& address = probe.address;
   if (address.ipv6_nibbles == kIpv6Nibbles) {
     if (address.ipv6_first == kUnlistedTestIpv6) return TestEntry::kNeverListed;
     for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
-      const ValueSetId id = source.index->Lookup(address.ipv6_first);
+      const Ipv6Index& index = *source.index;
+      const char* const leaf = &source == sources.ipv6.data()
+                                   ? probe.ipv6_leaf
+                                   : index.FindLeaf(address.ipv6_first);
+      const ValueSetId id = index.Lookup(leaf, address.ipv6_first);
       if (id == kNotListed) continue;
       if (source.exemptions != nullptr &&
           source.exemptions->Has(address.ipv6_first)) {
@@ -181,27 +186,37 @@ TestEntry LookUpEmbedded(const ServedSources& sources,
   return TestEntry::kNone;
 }
 
+bool IsExemptName(const ExemptionIndex& exemptions, const Query& query,
+                  int labels) {
+  char reversed[kNameBufferBytes];
+  const int bytes =
+      WriteReversedLabels(query.name, query.label_offsets, labels, reversed);
+  return exemptions.HasName(
+      absl::string_view(reversed, static_cast<size_t>(bytes)));
+}
+
+NameLabels LabelsOf(const Query& query, int labels) {
+  return {query.name, query.label_offsets, labels};
+}
+
 TestEntry LookUpName(const ServedSources& sources, const Query& query,
-                     int labels, Finding* finding) {
+                     int labels, const NamePath& path, Finding* finding) {
   const absl::string_view text(reinterpret_cast<const char*>(query.name),
                                query.label_offsets[labels]);
   TestEntry entry = TestEntry::kNone;
   if (text == kUnlistedTestName) entry = TestEntry::kNeverListed;
   if (text == kListedTestName) entry = TestEntry::kAlwaysListed;
-  if (sources.names.empty()) return entry;
-  char reversed[kNameBufferBytes];
-  const int bytes =
-      WriteReversedLabels(query.name, query.label_offsets, labels, reversed);
   for (const NameSource& source : sources.names) {
-    const absl::string_view name(reversed, static_cast<size_t>(bytes));
-    const NameIndex::Result result = source.index->Lookup(name);
+    const NameIndex::Result result =
+        source.index->Lookup(LabelsOf(query, labels), path);
     finding->any_below = finding->any_below || result.any_below;
     // INVALID itself is never listed, but names below it may be, and then it
     // is an empty non-terminal.
     if (entry == TestEntry::kNeverListed || result.values == kNotListed) {
       continue;
     }
-    if (source.exemptions != nullptr && source.exemptions->HasName(name)) {
+    if (source.exemptions != nullptr &&
+        IsExemptName(*source.exemptions, query, labels)) {
       continue;
     }
     AddListed(
@@ -355,31 +370,45 @@ Place FindPlace(const ServedZone& zone, const Query& query, int labels_below) {
   return place;
 }
 
-void ReadAndPrefetch(const Place& place, const Query& query,
-                     ReversedAddress* address) {
-  ReadReversedAddress(query.name, query.label_offsets, place.labels, address);
-  if (address->ipv4_octets == kIpv4Octets) {
-    for (const IndexSource<Ipv4Index>& source : place.sources->ipv4) {
-      source.index->PrefetchHead(address->ipv4_first);
+void PrefetchHeads(const Place& place, const Query& query, Probe* probe) {
+  const ServedSources& sources = *place.sources;
+  const ReversedAddress& address = probe->address;
+  if (address.ipv4_octets == kIpv4Octets) {
+    for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
+      source.index->PrefetchHead(address.ipv4_first);
+    }
+  }
+  if (address.ipv6_nibbles == kIpv6Nibbles && !sources.ipv6.empty()) {
+    probe->ipv6_leaf = sources.ipv6[0].index->FindLeaf(address.ipv6_first);
+  }
+  if (!sources.names.empty()) {
+    probe->name =
+        NamePath(sources.names[0].index->seed(), LabelsOf(query, place.labels));
+    for (const NameSource& source : sources.names) {
+      source.index->PrefetchHeads(probe->name);
     }
   }
 }
 
-void PrefetchEntries(const Place& place, const ReversedAddress& address) {
+void PrefetchEntries(const Place& place, const Probe& probe) {
+  const ServedSources& sources = *place.sources;
+  const ReversedAddress& address = probe.address;
   if (address.ipv4_octets == kIpv4Octets) {
-    for (const IndexSource<Ipv4Index>& source : place.sources->ipv4) {
+    for (const IndexSource<Ipv4Index>& source : sources.ipv4) {
       source.index->Prefetch(address.ipv4_first);
     }
   }
-  if (address.ipv6_nibbles == kIpv6Nibbles) {
-    for (const IndexSource<Ipv6Index>& source : place.sources->ipv6) {
-      source.index->Prefetch(address.ipv6_first);
-    }
+  if (address.ipv6_nibbles == kIpv6Nibbles && !sources.ipv6.empty()) {
+    Ipv6Index::Prefetch(probe.ipv6_leaf, address.ipv6_first);
+  }
+  for (const NameSource& source : sources.names) {
+    source.index->Prefetch(probe.name);
   }
 }
 
 void LookUp(const ServedZone& zone, const Place& place, const Query& query,
-            const ReversedAddress& address, Finding* finding) {
+            const Probe& probe, Finding* finding) {
+  const ReversedAddress& address = probe.address;
   finding->hit_count = 0;
   finding->node_count = 0;
   finding->test_values = false;
@@ -401,7 +430,7 @@ void LookUp(const ServedZone& zone, const Place& place, const Query& query,
     }
   }
   if (sources.has_ipv6 && entry == TestEntry::kNone && !mapped) {
-    entry = LookUpIpv6(sources, address, finding);
+    entry = LookUpIpv6(sources, probe, finding);
   }
   if (entry == TestEntry::kNeverListed) {
     // Monitors want NXDOMAIN here, whatever a feed or a static record says.
@@ -411,7 +440,8 @@ void LookUp(const ServedZone& zone, const Place& place, const Query& query,
     return;
   }
   if (sources.has_names) {
-    const TestEntry by_name = LookUpName(sources, query, place.labels, finding);
+    const TestEntry by_name =
+        LookUpName(sources, query, place.labels, probe.name, finding);
     if (by_name == TestEntry::kAlwaysListed) entry = by_name;
   }
   finding->test_values =

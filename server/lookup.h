@@ -82,17 +82,29 @@ struct Place {
 // are those below the zone.
 Place FindPlace(const ServedZone& zone, const Query& query, int labels_below);
 
-// Reads the place's labels as addresses and begins to load the heads of the
-// index's blocks.
-void ReadAndPrefetch(const Place& place, const Query& query,
-                     ReversedAddress* address);
+// What is known of a lookup before LookUp. A step for many queries, then the
+// next step for them: so their memory is on its way at the same time.
+struct Probe {
+  ReversedAddress address;
+  // Of the place's first index of its kind: the leaf that the address is in,
+  // and the name's path.
+  const char* ipv6_leaf = nullptr;
+  NamePath name;
+};
 
+// The steps, for a place with labels. Reads them as addresses.
+inline void ReadAddress(const Place& place, const Query& query, Probe* probe) {
+  ReadReversedAddress(query.name, query.label_offsets, place.labels,
+                      &probe->address);
+}
+// Begins to load the heads of the indexes' blocks.
+void PrefetchHeads(const Place& place, const Query& query, Probe* probe);
 // Reads those heads and begins to load what LookUp will read.
-void PrefetchEntries(const Place& place, const ReversedAddress& address);
+void PrefetchEntries(const Place& place, const Probe& probe);
 
-// Fills `*finding`; `address` is of ReadAndPrefetch.
+// Fills `*finding`.
 void LookUp(const ServedZone& zone, const Place& place, const Query& query,
-            const ReversedAddress& address, Finding* finding);
+            const Probe& probe, Finding* finding);
 
 }  // namespace rbld
 

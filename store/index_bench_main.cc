@@ -19,6 +19,7 @@
 #include "store/ipv4_index.h"
 #include "store/ipv6_index.h"
 #include "store/name_index.h"
+#include "store/query_name.h"
 
 DEFINE_string(entries, "1000000,10000000",
               "how many entries the indexes have, several numbers with commas");
@@ -89,6 +90,25 @@ double TimeInBatches(const std::vector<Query>& queries,
     for (size_t i = 0; i + kBatch <= queries.size(); i += kBatch) {
       for (size_t k = i; k < i + kBatch; ++k) prefetch(queries[k]);
       for (size_t k = i; k < i + kBatch; ++k) sum += lookup(queries[k]);
+    }
+    return sum;
+  });
+}
+
+// find(query) gives what the other steps get.
+template <typename Found, typename Query, typename Find, typename Prefetch,
+          typename Lookup>
+double TimeInSteps(const std::vector<Query>& queries, const Find& find,
+                   const Prefetch& prefetch, const Lookup& lookup) {
+  return LeastOfRounds([&] {
+    uint64_t sum = 0;
+    Found found[kBatch];
+    for (size_t i = 0; i + kBatch <= queries.size(); i += kBatch) {
+      for (size_t k = 0; k < kBatch; ++k) found[k] = find(queries[i + k]);
+      for (size_t k = 0; k < kBatch; ++k) prefetch(found[k], queries[i + k]);
+      for (size_t k = 0; k < kBatch; ++k) {
+        sum += lookup(found[k], queries[i + k]);
+      }
     }
     return sum;
   });
@@ -200,12 +220,20 @@ void BenchIpv6(size_t entries) {
   auto lookup = [&index](const AddressBytes& query) {
     return index->Lookup(query);
   };
-  auto prefetch = [&index](const AddressBytes& query) {
-    index->Prefetch(query);
-  };
   Row("ipv6", entries, "lookup", TimeOfEach(queries, lookup), "ns");
-  Row("ipv6", entries, "lookup, prefetched by 16",
-      TimeInBatches(queries, prefetch, lookup), "ns");
+  Row("ipv6", entries, "lookup, in steps by 16",
+      TimeInSteps<const char*>(
+          queries,
+          [&index](const AddressBytes& query) {
+            return index->FindLeaf(query);
+          },
+          [](const char* leaf, const AddressBytes& query) {
+            Ipv6Index::Prefetch(leaf, query);
+          },
+          [&index](const char* leaf, const AddressBytes& query) {
+            return index->Lookup(leaf, query);
+          }),
+      "ns");
   Row("ipv6", entries, "anything in the /48",
       TimeOfEach(queries,
                  [&index](const AddressBytes& query) {
@@ -277,6 +305,23 @@ void BenchNames(size_t entries) {
     return index->Lookup(query).values;
   };
   Row("names", entries, "lookup", TimeOfEach(queries, lookup), "ns");
+  std::vector<QueryName> query_names;
+  for (const std::string& query : queries) query_names.emplace_back(query);
+  Row("names", entries, "lookup, in steps by 16",
+      TimeInSteps<NamePath>(
+          query_names,
+          [&index](const QueryName& query) {
+            const NamePath path(index->seed(), query.labels());
+            index->PrefetchHeads(path);
+            return path;
+          },
+          [&index](const NamePath& path, const QueryName&) {
+            index->Prefetch(path);
+          },
+          [&index](const NamePath& path, const QueryName& query) {
+            return index->Lookup(query.labels(), path).values;
+          }),
+      "ns");
 
   watch = Stopwatch();
   for (int i = 0; i < kChanges; ++i) {

@@ -18,6 +18,8 @@ inline constexpr size_t kIndexPadBytes = 128;
 // Where parts of a file that are mapped must begin.
 inline constexpr uint64_t kPageBytes = 4096;
 
+inline constexpr size_t kLineBytes = 64;  // of the cache
+
 // Begins to load the cache line at `address`.
 inline void PrefetchLine(const void* address) {
   __builtin_prefetch(address);

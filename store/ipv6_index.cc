@@ -78,19 +78,28 @@ const char* Ipv6Index::LeafOf(Ipv6Number address) const {
 }
 
 ValueSetId Ipv6Index::Lookup(const AddressBytes& address) const {
-  if (pages_.empty()) return kNotListed;
-  const Ipv6Number number = ToNumber(address);
-  const Ipv6LeafView leaf(LeafOf(number));
-  const uint32_t id = leaf.Lookup(HighHalf(number), LowHalf(number));
-  return leaf.ids_are_own() ? id : id_of_local_[id];
+  return Lookup(FindLeaf(address), address);
 }
 
-void Ipv6Index::Prefetch(const AddressBytes& address) const {
-  if (pages_.empty()) return;
-  const Ipv6Number number = ToNumber(address);
-  const char* leaf = LeafOf(number);
+const char* Ipv6Index::FindLeaf(const AddressBytes& address) const {
+  if (pages_.empty()) return nullptr;
+  const char* const leaf = LeafOf(ToNumber(address));
   PrefetchLine(leaf);
-  PrefetchLine(leaf + 64);
+  return leaf;
+}
+
+void Ipv6Index::Prefetch(const char* leaf, const AddressBytes& address) {
+  if (leaf == nullptr) return;
+  Ipv6LeafView(leaf).Prefetch(LoadBigEndian(address.data()));
+}
+
+ValueSetId Ipv6Index::Lookup(const char* leaf,
+                             const AddressBytes& address) const {
+  if (leaf == nullptr) return kNotListed;
+  const Ipv6LeafView view(leaf);
+  const uint32_t id = view.Lookup(LoadBigEndian(address.data()),
+                                  LoadBigEndian(address.data() + 8));
+  return view.ids_are_own() ? id : id_of_local_[id];
 }
 
 template <typename Visit>

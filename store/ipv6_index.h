@@ -44,8 +44,13 @@ class Ipv6Index {
   bool AnyWithin(const AddressBytes& first, const AddressBytes& last) const;
   // Nothing is listed, or nothing is after changes.
   bool empty() const { return pages_.empty(); }
-  // Starts loading what Lookup(address) will read.
-  void Prefetch(const AddressBytes& address) const;
+
+  // The same in steps, for who looks up many: FindLeaf begins to load the
+  // leaf's head, and Prefetch, which reads that, what Lookup will read. A leaf
+  // is null if there is none, and lives as long as the index.
+  const char* FindLeaf(const AddressBytes& address) const;
+  static void Prefetch(const char* leaf, const AddressBytes& address);
+  ValueSetId Lookup(const char* leaf, const AddressBytes& address) const;
 
   // The runs that meet first..last, cut to it, ascending; neighbours that touch
   // and have the same values come as one. Return false to stop.

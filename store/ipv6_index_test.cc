@@ -218,8 +218,11 @@ class Random {
 
 void ExpectSame(const Ipv6Index& index, const Model& model, Random* random) {
   for (Number address : model.Edges()) {
-    index.Prefetch(Bytes(address));
     ASSERT_EQ(index.Lookup(Bytes(address)), model.Lookup(address))
+        << Text(address);
+    const char* const leaf = index.FindLeaf(Bytes(address));
+    Ipv6Index::Prefetch(leaf, Bytes(address));
+    ASSERT_EQ(index.Lookup(leaf, Bytes(address)), model.Lookup(address))
         << Text(address);
   }
   for (int i = 0; i < 200; ++i) {

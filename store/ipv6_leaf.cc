@@ -15,30 +15,40 @@ uint64_t MaskOfBytes(int bytes) {
   return bytes == 0 ? 0 : ~uint64_t{0} >> (64 - 8 * bytes);
 }
 
+// The first of begin..end-1 for which before(i) is false, or end. Without a
+// branch that depends on the entries: they are random.
+template <typename Before>
+uint32_t FindFirstIn(uint32_t begin, uint32_t end, const Before& before) {
+  if (begin == end) return end;
+  uint32_t count = end - begin;
+  while (count > 1) {
+    const uint32_t half = count / 2;
+    begin += before(begin + half - 1) ? half : 0;
+    count -= half;
+  }
+  return begin + (before(begin) ? 1 : 0);
+}
+
 // The first of `count` sorted entries for which before(i) is false. `guess`
 // is where it probably is.
 template <typename Before>
 uint32_t FindFirst(uint32_t count, uint32_t guess, const Before& before) {
-  // In a leaf of 256 random entries the guess is off by up to 8 in the mean.
-  constexpr uint32_t kReach = 16;
-  uint32_t begin = guess > kReach ? guess - kReach : 0;
-  uint32_t end = std::min(count, guess + kReach);
-  if (begin > 0 && !before(begin - 1)) {
+  // Where it is not, what comes next is four times as wide.
+  constexpr uint32_t kWider = 4;
+  uint32_t reach = kIpv6GuessReach;
+  uint32_t begin = guess > reach ? guess - reach : 0;
+  uint32_t end = std::min(count, guess + reach);
+  while (begin > 0 && !before(begin - 1)) {
+    reach *= kWider;
     end = begin - 1;
-    begin = 0;
-  } else if (end < count && before(end)) {
+    begin = end > reach ? end - reach : 0;
+  }
+  while (end < count && before(end)) {
+    reach *= kWider;
     begin = end + 1;
-    end = count;
+    end = std::min(count, begin + reach);
   }
-  while (begin < end) {
-    const uint32_t middle = (begin + end) / 2;
-    if (before(middle)) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return begin;
+  return FindFirstIn(begin, end, before);
 }
 
 // The entries of a leaf by table, before they are packed.
@@ -205,6 +215,30 @@ uint32_t Ipv6LeafView::Guess(uint64_t difference, uint32_t count) const {
                                static_cast<float>(count));
 }
 
+void Ipv6LeafView::Prefetch(uint64_t high) const {
+  if (high < head_->base) return;
+  const uint64_t difference = high - head_->base;
+  const uint32_t network = Guess(difference, head_->networks);
+  const uint32_t host = Guess(difference, head_->hosts);
+  PrefetchHighs(network_highs_, network, head_->networks);
+  PrefetchHighs(host_highs_, host, head_->hosts);
+  // Most who ask get no further.
+  PrefetchLine(ids_ + size_t{network} * head_->width / 8);
+}
+
+void Ipv6LeafView::PrefetchHighs(const char* table, uint32_t guess,
+                                 uint32_t count) const {
+  if (count == 0) return;
+  const uint32_t begin = guess > kIpv6GuessReach ? guess - kIpv6GuessReach : 0;
+  const uint32_t end = std::min(count, guess + kIpv6GuessReach);
+  const char* const last = table + size_t{end} * head_->high_bytes;
+  for (const char* line = table + size_t{begin} * head_->high_bytes;
+       line < last; line += kLineBytes) {
+    PrefetchLine(line);
+  }
+  PrefetchLine(last);
+}
+
 uint32_t Ipv6LeafView::NetworkFrom(uint64_t high) const {
   if (high < head_->base) return 0;
   const uint64_t difference = high - head_->base;
@@ -216,12 +250,19 @@ uint32_t Ipv6LeafView::NetworkFrom(uint64_t high) const {
 uint32_t Ipv6LeafView::HostFrom(uint64_t high, uint64_t low) const {
   if (high < head_->base) return 0;
   const uint64_t difference = high - head_->base;
-  return FindFirst(head_->hosts, Guess(difference, head_->hosts),
-                   [&](uint32_t i) {
-                     const uint64_t entry = PackedHigh(host_highs_, i);
-                     return entry < difference ||
-                            (entry == difference && Word(host_lows_, i) < low);
-                   });
+  const uint32_t first = FindFirst(
+      head_->hosts, Guess(difference, head_->hosts),
+      [&](uint32_t i) { return PackedHigh(host_highs_, i) < difference; });
+  if (first == head_->hosts || PackedHigh(host_highs_, first) != difference ||
+      Word(host_lows_, first) >= low) {
+    return first;
+  }
+  // Several hosts of one /64.
+  const uint32_t end = FindFirst(head_->hosts, first + 1, [&](uint32_t i) {
+    return PackedHigh(host_highs_, i) <= difference;
+  });
+  return FindFirstIn(first, end,
+                     [&](uint32_t i) { return Word(host_lows_, i) < low; });
 }
 
 uint32_t Ipv6LeafView::NetworkRangeFrom(uint64_t high) const {

@@ -77,6 +77,10 @@ static_assert(sizeof(Ipv6LeafHead) == 24);
 inline constexpr size_t kIpv6LeafPieces = 256;
 inline constexpr size_t kIpv6MostLeafPieces = 512;
 
+// Among a table's entries a lookup looks so far before and behind its guess at
+// first. Of 128 random ones the guess is off by 4 in the mean.
+inline constexpr uint32_t kIpv6GuessReach = 8;
+
 // Appends head and data to `*out`, whose size is a multiple of 8 before and
 // after. `pieces` are ascending, disjoint and joined; at most
 // kIpv6MostLeafPieces.
@@ -92,6 +96,9 @@ class Ipv6LeafView {
   bool ids_are_own() const { return head_->ids_are_own != 0; }
   // Head and data, without padding.
   size_t SizeBytes() const;
+
+  // Begins to load what Lookup will probably read; reads the head.
+  void Prefetch(uint64_t high) const;
 
   // The id of an address, 0 if it has none.
   uint32_t Lookup(uint64_t high, uint64_t low) const;
@@ -113,6 +120,7 @@ class Ipv6LeafView {
     return word;
   }
   uint32_t IdOf(uint32_t entry) const;
+  void PrefetchHighs(const char* table, uint32_t guess, uint32_t count) const;
   // Where among `count` entries sorted by high half one is likely to be.
   uint32_t Guess(uint64_t difference, uint32_t count) const;
 

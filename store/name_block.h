@@ -60,12 +60,20 @@ class NameBlockView {
     return (size_t{count_} * kRestBytes + id_bytes + 3) / 4 * 4;
   }
 
+  // Begins to load what Find(fingerprint) and IdAt will probably read.
+  void Prefetch(uint64_t fingerprint) const {
+    const uint32_t guess = Guess(fingerprint & kRestMask);
+    const char* const rest = rests_ + size_t{guess} * kRestBytes;
+    PrefetchLine(rest - kLineBytes / 2);
+    PrefetchLine(rest + kLineBytes / 2);
+    PrefetchLine(rests_ + size_t{count_} * kRestBytes +
+                 size_t{guess} * static_cast<size_t>(width_) / 8);
+  }
+
   // The place of a node; count() if there is none.
   uint32_t Find(uint64_t fingerprint) const {
     const uint64_t rest = fingerprint & kRestMask;
-    // Fingerprints are random, under a seed that nobody outside knows, so that
-    // the guess is off by no more than the square root of the count.
-    auto i = static_cast<uint32_t>((rest >> 16) * count_ >> 32);
+    uint32_t i = Guess(rest);
     while (i < count_ && RestAt(i) < rest) ++i;
     while (i > 0 && RestAt(i - 1) >= rest) --i;
     return i < count_ && RestAt(i) == rest ? i : count_;
@@ -92,6 +100,12 @@ class NameBlockView {
   static constexpr uint64_t kRestMask = (uint64_t{1} << 48) - 1;
 
  private:
+  // Fingerprints are random, under a seed that nobody outside knows, so that
+  // the guess is off by no more than the square root of the count.
+  uint32_t Guess(uint64_t rest) const {
+    return static_cast<uint32_t>((rest >> 16) * count_ >> 32);
+  }
+
   const char* rests_;
   uint32_t count_;
   int width_;

@@ -100,19 +100,21 @@ const NameIndex::Decision* NameIndex::Find(uint64_t fingerprint) const {
   return i == view.count() ? nullptr : &decisions_[view.IdAt(i)];
 }
 
-NameIndex::Result NameIndex::Lookup(absl::string_view reversed_wire) const {
+template <typename Next>
+NameIndex::Result NameIndex::Walk(const Next& next) const {
   // What the nearest node above says of the names below it.
   ValueSetId inherited = kNotListed;
   int inherited_labels = 0;
   int labels = 0;
   uint64_t fingerprint = seed_;
   const Decision* node = &root_;
-  while (!reversed_wire.empty()) {
-    if (node->has_below()) {
-      inherited = node->below;
+  while (true) {
+    const Decision* const above = node;
+    if (!next(&fingerprint)) break;
+    if (above->has_below()) {
+      inherited = above->below;
       inherited_labels = labels;
     }
-    fingerprint = ChildFingerprint(fingerprint, ConsumeLabel(&reversed_wire));
     ++labels;
     node = Find(fingerprint);
     if (node == nullptr) {
@@ -127,6 +129,60 @@ NameIndex::Result NameIndex::Lookup(absl::string_view reversed_wire) const {
   const ValueSetId below = node->has_below() ? node->below : inherited;
   result.any_below = node->any_below() || below != kNotListed;
   return result;
+}
+
+NameIndex::Result NameIndex::Lookup(absl::string_view reversed_wire) const {
+  return Walk([&reversed_wire](uint64_t* fingerprint) {
+    if (reversed_wire.empty()) return false;
+    *fingerprint = ChildFingerprint(*fingerprint, ConsumeLabel(&reversed_wire));
+    return true;
+  });
+}
+
+NameIndex::Result NameIndex::Lookup(const NameLabels& labels,
+                                    const NamePath& path) const {
+  const int known = path.seed_ == seed_ ? path.known_ : 0;
+  int depth = 0;
+  return Walk([&](uint64_t* fingerprint) {
+    if (depth == labels.count) return false;
+    const int i = depth++;
+    *fingerprint = i < known
+                       ? path.fingerprints_[i]
+                       : ChildFingerprint(*fingerprint, labels.FromTop(i));
+    return true;
+  });
+}
+
+template <typename Visit>
+void NameIndex::ForEachRareNode(const NamePath& path,
+                                const Visit& visit) const {
+  if (heads_ == nullptr || path.seed_ != seed_) return;
+  // Top-level domains are few, and near.
+  for (int i = path.known_ == 1 ? 0 : 1; i < path.known_; ++i) {
+    visit(path.fingerprints_[i]);
+  }
+}
+
+void NameIndex::PrefetchHeads(const NamePath& path) const {
+  ForEachRareNode(path, [this](uint64_t fingerprint) {
+    PrefetchLine(&heads_[SlotOfFingerprint(fingerprint)]);
+  });
+}
+
+void NameIndex::Prefetch(const NamePath& path) const {
+  ForEachRareNode(path, [this](uint64_t fingerprint) {
+    NameBlockView(heads_[SlotOfFingerprint(fingerprint)], data_)
+        .Prefetch(fingerprint);
+  });
+}
+
+NamePath::NamePath(uint64_t seed, const NameLabels& labels)
+    : seed_(seed), known_(std::min(labels.count, kMost)) {
+  uint64_t fingerprint = seed;
+  for (int i = 0; i < known_; ++i) {
+    fingerprint = NameIndex::ChildFingerprint(fingerprint, labels.FromTop(i));
+    fingerprints_[i] = fingerprint;
+  }
 }
 
 uint64_t NameIndex::HeapBytes(const HeapBlock* block) {

@@ -45,6 +45,39 @@ struct NameNode {
   bool any_below = false;
 };
 
+// The labels of a name that are looked up, as a query has them: a lower-case
+// wire name, label i of which begins at offsets[i]; offsets[count] is the end.
+// Borrows both.
+struct NameLabels {
+  const uint8_t* name;
+  const uint8_t* offsets;
+  int count;
+
+  // With its length byte; 0 is the topmost.
+  absl::string_view FromTop(int i) const {
+    const uint8_t* const offset = offsets + (count - 1 - i);
+    return absl::string_view(reinterpret_cast<const char*>(name) + offset[0],
+                             size_t{offset[1]} - offset[0]);
+  }
+};
+
+// The fingerprints of the topmost nodes that a lookup asks for: the first step
+// of many lookups, and the same for all indexes with the same seed.
+class NamePath {
+ public:
+  NamePath() = default;
+  NamePath(uint64_t seed, const NameLabels& labels);
+
+ private:
+  friend class NameIndex;
+
+  static constexpr int kMost = 3;
+
+  uint64_t seed_ = 0;
+  int known_ = 0;  // how many of them there are
+  uint64_t fingerprints_[kMost];
+};
+
 class NameIndex {
  public:
   struct Result {
@@ -65,6 +98,12 @@ class NameIndex {
   // `reversed_wire` as Target::reversed_wire(): lower case, from the top down.
   // Reads no further than the bytes that are there, whatever they are.
   Result Lookup(absl::string_view reversed_wire) const;
+
+  // The same in steps, for who looks up many: PrefetchHeads begins to load what
+  // Prefetch reads, and that what Lookup will read.
+  void PrefetchHeads(const NamePath& path) const;
+  void Prefetch(const NamePath& path) const;
+  Result Lookup(const NameLabels& labels, const NamePath& path) const;
 
   // An index equal to this one but for the nodes given, each at most once, in
   // any order. The cost is that of one block for each.
@@ -94,6 +133,7 @@ class NameIndex {
 
  private:
   friend class NameIndexBuilder;
+  friend class NamePath;
 
   static constexpr uint32_t kBlocks = 65536;
 
@@ -148,6 +188,13 @@ class NameIndex {
   uint64_t FingerprintOf(absl::string_view reversed_wire) const;
   // Null if there is no such node.
   const Decision* Find(uint64_t fingerprint) const;
+  // next(&fingerprint) turns that of a node into that of the next one on the
+  // way down; false if there is none.
+  template <typename Next>
+  Result Walk(const Next& next) const;
+  // Calls visit(fingerprint) for what a lookup will read and few others have.
+  template <typename Visit>
+  void ForEachRareNode(const NamePath& path, const Visit& visit) const;
   void ReplaceBlock(
       uint32_t slot,
       absl::Span<const std::pair<uint64_t, const NameNode*>> nodes,

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
+#include "store/query_name.h"
 
 namespace rbld {
 namespace {
@@ -271,6 +272,16 @@ void ExpectSame(const NameIndex& index, const Model& model, Random* random) {
     const NameIndex::Result want = model.Lookup(name);
     ASSERT_TRUE(got == want)
         << name << ": got " << Text(got) << ", want " << Text(want);
+    // The same in steps, also with what another seed's index would need.
+    const QueryName query(name);
+    for (const uint64_t seed : {index.seed(), index.seed() + 1}) {
+      const NamePath path(seed, query.labels());
+      index.PrefetchHeads(path);
+      index.Prefetch(path);
+      const NameIndex::Result in_steps = index.Lookup(query.labels(), path);
+      ASSERT_TRUE(in_steps == want)
+          << name << ": got " << Text(in_steps) << ", want " << Text(want);
+    }
   }
 }
 

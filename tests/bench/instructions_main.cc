@@ -28,16 +28,49 @@ constexpr int kQueries = 1024;
 constexpr int kGroup = 16;
 constexpr char kZone[] = "relays.bench.test";
 // The same list, but names too: the general path's.
-constexpr char kGeneralZone[] = "names.bench.test";
+constexpr char kGeneralZone[] = "both.bench.test";
+constexpr char kIpv6Zone[] = "ipv6.bench.test";
+constexpr char kNameZone[] = "names.bench.test";
 
 // Spread over the ordinary space, each its own; odd ones are listed.
 uint32_t AddressOf(uint32_t number) {
   return 0x0b000000 + number * 2'654'435U % 0x40000000;
 }
 
-std::string ReversedOf(uint32_t address, const char* zone) {
+std::string NetworkOf(uint32_t number) {
+  const uint32_t address = AddressOf(number);
+  return absl::StrCat("2001:", absl::Hex(address >> 16), ":",
+                      absl::Hex(address & 0xffff), ":7::");
+}
+
+std::string HostOf(uint32_t number) {
+  return absl::StrCat(NetworkOf(number), absl::Hex(number));
+}
+
+std::string DomainOf(uint32_t number) {
+  return absl::StrCat("domain-", AddressOf(number),
+                      number % 3 == 0 ? ".net" : ".com");
+}
+
+// As they are asked for below a zone.
+std::string Ipv4Labels(uint32_t number) {
+  const uint32_t address = AddressOf(number);
   return absl::StrCat(address & 255, ".", address >> 8 & 255, ".",
-                      address >> 16 & 255, ".", address >> 24, ".", zone);
+                      address >> 16 & 255, ".", address >> 24, ".");
+}
+
+std::string Ipv6Labels(uint32_t number) {
+  const AddressBytes bytes = ParseIpPrefix(HostOf(number))->bytes;
+  std::string labels;
+  for (size_t i = bytes.size(); i-- > 0;) {
+    absl::StrAppend(&labels, absl::Hex(bytes[i] & 15), ".",
+                    absl::Hex(bytes[i] >> 4), ".");
+  }
+  return labels;
+}
+
+std::string NameLabels(uint32_t number) {
+  return absl::StrCat(DomainOf(number), ".");
 }
 
 void AnswerAll(const Snapshot& snapshot,
@@ -65,9 +98,24 @@ int Main() {
   ZoneConfig general = TestZone(kGeneralZone);
   general.has_names = true;
   builder.AddZone(general);
+  ZoneConfig ipv6 = TestZone(kIpv6Zone);
+  ipv6.has_ipv4 = false;
+  ipv6.lists = {"ipv6"};
+  builder.AddZone(ipv6);
+  ZoneConfig names = TestZone(kNameZone);
+  names.has_ipv4 = names.has_ipv6 = false;
+  names.has_names = true;
+  names.lists = {"names"};
+  builder.AddZone(names);
+  const ValueSet values = {
+      {0x7f000002, "Open relay, see https://bench.test/$", 0}};
   for (uint32_t i = 1; i < 2 * kListings; i += 2) {
-    builder.Add("list", IpPrefix::FromIpv4(AddressOf(i)).ToString(),
-                {{0x7f000002, "Open relay, see https://bench.test/$", 0}});
+    builder.Add("list", IpPrefix::FromIpv4(AddressOf(i)).ToString(), values);
+    builder.Add("ipv6",
+                i % 4 == 1 ? absl::StrCat(NetworkOf(i), "/64") : HostOf(i),
+                values);
+    builder.Add("names", absl::StrCat(i % 4 == 1 ? "." : "", DomainOf(i)),
+                values);
   }
   const std::shared_ptr<const Snapshot> snapshot = builder.Build();
   struct Shape {
@@ -76,6 +124,7 @@ int Main() {
     RrType type;
     bool edns;
     const char* zone = kZone;
+    std::string (*labels)(uint32_t number) = Ipv4Labels;
   };
   constexpr Shape kShapes[] = {
       {"A-listed", 1, RrType::kA, false},
@@ -84,13 +133,18 @@ int Main() {
       {"A-listed-EDNS", 1, RrType::kA, true},
       {"A-unlisted-EDNS", 0, RrType::kA, true},
       {"A-listed-general", 1, RrType::kA, false, kGeneralZone},
+      {"IPv6-listed", 1, RrType::kA, false, kIpv6Zone, Ipv6Labels},
+      {"IPv6-unlisted", 0, RrType::kA, false, kIpv6Zone, Ipv6Labels},
+      {"name-listed", 1, RrType::kA, false, kNameZone, NameLabels},
+      {"name-unlisted", 0, RrType::kA, false, kNameZone, NameLabels},
   };
   for (const Shape& shape : kShapes) {
     std::vector<std::string> queries;
     for (uint32_t i = 0; i < kQueries; ++i) {
       QueryBuilder builder(static_cast<uint16_t>(i));
-      builder.Question(ReversedOf(AddressOf(shape.first + 2 * i), shape.zone),
-                       shape.type);
+      builder.Question(
+          absl::StrCat(shape.labels(shape.first + 2 * i), shape.zone),
+          shape.type);
       if (shape.edns) builder.Opt();
       queries.push_back(builder.message());
     }
