@@ -1,10 +1,10 @@
 """What working the changes into the base costs those who ask meanwhile.
 
-rbld does so by itself once 50,000 targets of a list differ from the base: it
-writes the whole index anew, maps it and gives the old one's memory back
-(docs/ARCHITECTURE.md, "Index files"). A round brings a list to just below that
-number, takes the rate under full load for a while, makes the last changes, and
-takes the rate until the new base is there and the memory rests again; all of it
+rbld does so by itself once enough differs from the base (docs/ARCHITECTURE.md,
+"Index files"): it writes the whole index anew, maps it and gives the old one's
+memory back. A round brings a list to just below that, takes the rate under full
+load for a while, goes on with changes, some each second, and takes the rate
+from these on until the new base is there and the memory rests again; all of it
 on the worker's own core. The next round takes the changes back.
 """
 
@@ -16,13 +16,19 @@ from tests.bench.scale import start
 from tests.harness import control
 from tests.harness import process_stats
 
-# rbld's own number; a test of it would be slow with more, and nobody needs to
-# set it.
-CHANGES_BEFORE_A_BASE = 50_000
-MARGIN = 500
+# rbld's own numbers: so many changes, or as many bytes of them as this and a
+# part of the index.
+MOST_CHANGES = 50_000
+MOST_BYTES = 4 << 20
+PART_OF_INDEX = 16
+# How many changes tell what one takes.
+SAMPLE = 10_000
+# Of what is enough, before the load.
+BEFORE = 0.9
+CHANGES_A_SECOND = 500
 QUIET_SECONDS = 5
 # Of the least priority beside a thread that never rests.
-GIVE_UP_SECONDS = 600
+GIVE_UP_SECONDS = 300
 # From the file that is written to the last page that is exchanged.
 REST_SECONDS = 3
 
@@ -40,6 +46,9 @@ class Watch:
         return (time.monotonic(), stats["queries"]["totals"]["udp_queries"],
                 stats["store"]["index_files_written"])
 
+    def index_bytes(self):
+        return memory.index(self._server)["bytes"]
+
     def close(self):
         self._control.close()
 
@@ -51,56 +60,77 @@ def rate(before, after):
     return (after[1] - before[1]) / (after[0] - before[0])
 
 
-def wait_for_base(watch, bases):
-    """The figures once there are so many, and no sooner than the memory
-    rests."""
-    began = time.monotonic()
-    while watch.now()[2] < bases:
+def change_until_base(server, watch, addresses, verb):
+    """Some changes a second until there is a new base. Returns how many."""
+    began, bases, made = time.monotonic(), watch.now()[2], 0
+    while watch.now()[2] == bases:
         if time.monotonic() - began > GIVE_UP_SECONDS:
             raise RuntimeError("no new base within %d s" % GIVE_UP_SECONDS)
-        time.sleep(0.05)
+        some = addresses[made:made + CHANGES_A_SECOND]
+        start.change_many(server.rbld, some, verb)
+        made += len(some)
+        time.sleep(1)
+    return made
+
+
+def rested(watch):
+    """The figures once the memory rests."""
     before = None
     while before != (before := watch.resident()):
         time.sleep(REST_SECONDS)
     return watch.now()
 
 
+def enough(index_bytes, bytes_a_change):
+    """How many changes are enough for a new base."""
+    # Those that are there are a part of the index, too.
+    most_bytes = (index_bytes / PART_OF_INDEX + MOST_BYTES) * \
+        PART_OF_INDEX / (PART_OF_INDEX - 1)
+    return min(MOST_CHANGES, most_bytes / bytes_a_change)
+
+
 def one_round(server, watch, queries, addresses, verb):
-    rest = watch.resident()
-    start.change_many(server.rbld, addresses[:-2 * MARGIN], verb)
+    """Returns the figures and how many of the addresses were changed."""
+    rest, index_bytes = watch.resident(), watch.index_bytes()
+    start.change_many(server.rbld, addresses[:SAMPLE], verb)
+    wanted = enough(index_bytes,
+                    max(1, watch.index_bytes() - index_bytes) / SAMPLE)
+    before = int(wanted * BEFORE)
+    start.change_many(server.rbld, addresses[SAMPLE:before], verb)
     time.sleep(QUIET_SECONDS)
     with change.background(server, queries, 0, GIVE_UP_SECONDS) as report:
         first = watch.now()
         time.sleep(QUIET_SECONDS)
         second = watch.now()
         process_stats.forget_peak(server.pid)
-        start.change_many(server.rbld, addresses[-2 * MARGIN:], verb)
-        third = watch.now()
-        if third[2] != first[2]:
+        if second[2] != first[2]:
             raise RuntimeError("a base was written before its time")
-        last = wait_for_base(watch, third[2] + 1)
+        made = before + change_until_base(server, watch, addresses[before:],
+                                          verb)
+        last = rested(watch)
     peak = process_stats.memory_bytes(server.pid)["VmHWM"]
-    found = {"without": rate(first, second), "with": rate(third, last),
-             "seconds": last[0] - third[0], "rest": rest, "peak": peak,
-             "loss": report[0].loss}
-    print("  a base in %.1f s: %.0f q/s, %.0f without; peak %.3f x the "
-          "resting memory" % (found["seconds"], found["with"],
-                              found["without"], peak / rest), flush=True)
+    found = {"without": rate(first, second), "with": rate(second, last),
+             "seconds": last[0] - second[0], "rest": rest, "peak": peak,
+             "changes": made, "loss": report[0].loss}
+    print("  a base of %d changes in %.1f s: %.0f q/s, %.0f without; peak "
+          "%.3f x the resting memory" % (
+              made, found["seconds"], found["with"], found["without"],
+              peak / rest), flush=True)
     return found
 
 
 def measure(server, queries, rounds):
-    """[{"without", "with", "seconds", "rest", "peak", "loss"}, …]: queries a
-    second, bytes."""
-    addresses = server.files.changes()[:CHANGES_BEFORE_A_BASE + MARGIN]
+    """[{"without", "with", "seconds", "rest", "peak", "changes", "loss"}, …]:
+    queries a second, bytes."""
+    addresses = server.files.changes()
     watch = Watch(server)
     try:
         found = []
         for one in range(rounds):
             found.append(one_round(server, watch, queries, addresses,
                                    "remove" if one % 2 else "add"))
-        if rounds % 2:
-            start.change_many(server.rbld, addresses, "remove")
+        start.change_many(server.rbld, addresses[:max(
+            one["changes"] for one in found)], "remove")
         return found
     finally:
         watch.close()

@@ -6,6 +6,7 @@ import unittest
 from xml.etree import ElementTree
 
 from tests.bench import bench
+from tests.bench.scale import compaction
 from tests.bench.scale import data
 from tests.bench.scale import figures
 from tests.bench.scale import found
@@ -183,20 +184,26 @@ class ReportTest(unittest.TestCase):
         ].value, 1.15)
 
     def test_a_compaction_counts_by_its_worst_peak(self):
-        self.results["sizes"]["10000000"]["compaction"] = {"rbld": [
+        self.results["sizes"]["100000000"] = {"compaction": {"rbld": [
             {"without": 400.0, "with": 380.0, "seconds": 9.0, "rest": 100,
-             "peak": 110, "loss": 0.0},
+             "peak": 110, "changes": 50000, "loss": 0.0},
             {"without": 400.0, "with": 340.0, "seconds": 8.0, "rest": 100,
-             "peak": 140, "loss": 0.0},
+             "peak": 140, "changes": 50000, "loss": 0.0},
             {"without": 200.0, "with": 188.0, "seconds": 7.0, "rest": 100,
-             "peak": 105, "loss": 0.0}]}
+             "peak": 105, "changes": 50000, "loss": 0.0}]}}
         text, limits = self._limits("compaction")
-        rate = limits["rate while a base is written ÷ without, 10 M listings"]
+        rate = limits["rate while a base is written ÷ without, 100 M listings"]
         self.assertAlmostEqual(rate.value, 0.94)
         self.assertTrue(rate.reached)
-        peak = limits["peak ÷ resting memory, 10 M listings"]
+        peak = limits["peak ÷ resting memory, 100 M listings"]
         self.assertFalse(peak.reached)
         self.assertIn("8 s (7 s to 9 s)", text)
+
+    def test_changes_are_enough_by_their_number_or_their_bytes(self):
+        self.assertEqual(compaction.enough(16 << 20, 1), 50_000)
+        # 4 MiB and a sixteenth of 16 MiB of changes, and of their own bytes.
+        self.assertAlmostEqual(compaction.enough(16 << 20, 500) * 500,
+                               (5 << 20) * 16 / 15)
 
     def test_two_workers_count_by_cpu_seconds(self):
         runs = [{"per_cpu_second": 100.0}] * 3
