@@ -601,8 +601,11 @@ void PrepareAnswers(const Snapshot& snapshot,
   if (!all_quick) {
     for (PreparedQuery& query : all) {
       if (WillLookUp(query)) {
-        PrefetchHeads(query.place, query.query, &query.probe);
+        PrefetchPlaces(query.place, query.query, &query.probe);
       }
+    }
+    for (PreparedQuery& query : all) {
+      if (WillLookUp(query)) PrefetchHeads(query.place, &query.probe);
     }
   }
   for (const PreparedQuery& query : all) {
@@ -625,7 +628,8 @@ size_t FinishGenerally(const Request& request, const PreparedQuery& prepared,
   whole.parse =
       ParseQuery(request.message, request.message_bytes, &whole.query);
   PrepareIn(quick->served, &whole);
-  PrefetchHeads(whole.place, whole.query, &whole.probe);
+  PrefetchPlaces(whole.place, whole.query, &whole.probe);
+  PrefetchHeads(whole.place, &whole.probe);
   return Finish(request, whole, out, outcome);
 }
 
@@ -641,7 +645,8 @@ size_t AnswerGenerally(const Snapshot& snapshot, const Request& request,
   PreparedQuery prepared;
   PrepareGenerally(snapshot, request, &prepared);
   if (WillLookUp(prepared)) {
-    PrefetchHeads(prepared.place, prepared.query, &prepared.probe);
+    PrefetchPlaces(prepared.place, prepared.query, &prepared.probe);
+    PrefetchHeads(prepared.place, &prepared.probe);
   }
   return FinishGenerally(request, prepared, out, outcome);
 }

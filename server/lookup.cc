@@ -132,9 +132,11 @@ TestEntry LookUpIpv6(const ServedSources& sources, const Probe& probe,
     if (address.ipv6_first == kUnlistedTestIpv6) return TestEntry::kNeverListed;
     for (const IndexSource<Ipv6Index>& source : sources.ipv6) {
       const Ipv6Index& index = *source.index;
-      const char* const leaf = &source == sources.ipv6.data()
-                                   ? probe.ipv6_leaf
-                                   : index.FindLeaf(address.ipv6_first);
+      const char* const leaf =
+          &source == sources.ipv6.data()
+              ? probe.ipv6_leaf
+              : Ipv6Index::FindLeaf(index.FindBlock(address.ipv6_first),
+                                    address.ipv6_first);
       const ValueSetId id = index.Lookup(leaf, address.ipv6_first);
       if (id == kNotListed) continue;
       if (source.exemptions != nullptr &&
@@ -370,7 +372,7 @@ Place FindPlace(const ServedZone& zone, const Query& query, int labels_below) {
   return place;
 }
 
-void PrefetchHeads(const Place& place, const Query& query, Probe* probe) {
+void PrefetchPlaces(const Place& place, const Query& query, Probe* probe) {
   const ServedSources& sources = *place.sources;
   const ReversedAddress& address = probe->address;
   if (address.ipv4_octets == kIpv4Octets) {
@@ -379,7 +381,7 @@ void PrefetchHeads(const Place& place, const Query& query, Probe* probe) {
     }
   }
   if (address.ipv6_nibbles == kIpv6Nibbles && !sources.ipv6.empty()) {
-    probe->ipv6_leaf = sources.ipv6[0].index->FindLeaf(address.ipv6_first);
+    probe->ipv6_block = sources.ipv6[0].index->FindBlock(address.ipv6_first);
   }
   if (!sources.names.empty()) {
     probe->name =
@@ -387,6 +389,14 @@ void PrefetchHeads(const Place& place, const Query& query, Probe* probe) {
     for (const NameSource& source : sources.names) {
       source.index->PrefetchHeads(probe->name);
     }
+  }
+}
+
+void PrefetchHeads(const Place& place, Probe* probe) {
+  if (probe->address.ipv6_nibbles == kIpv6Nibbles &&
+      !place.sources->ipv6.empty()) {
+    probe->ipv6_leaf =
+        Ipv6Index::FindLeaf(probe->ipv6_block, probe->address.ipv6_first);
   }
 }
 

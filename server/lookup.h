@@ -86,8 +86,9 @@ Place FindPlace(const ServedZone& zone, const Query& query, int labels_below);
 // next step for them: so their memory is on its way at the same time.
 struct Probe {
   ReversedAddress address;
-  // Of the place's first index of its kind: the leaf that the address is in,
-  // and the name's path.
+  // Of the place's first index of its kind: where the address's leaf is, the
+  // leaf, and the name's path.
+  Ipv6Index::Block ipv6_block;
   const char* ipv6_leaf = nullptr;
   NamePath name;
 };
@@ -97,9 +98,11 @@ inline void ReadAddress(const Place& place, const Query& query, Probe* probe) {
   ReadReversedAddress(query.name, query.label_offsets, place.labels,
                       &probe->address);
 }
-// Begins to load the heads of the indexes' blocks.
-void PrefetchHeads(const Place& place, const Query& query, Probe* probe);
-// Reads those heads and begins to load what LookUp will read.
+// Begins to load where the indexes have the heads of their blocks …
+void PrefetchPlaces(const Place& place, const Query& query, Probe* probe);
+// … and these heads.
+void PrefetchHeads(const Place& place, Probe* probe);
+// Reads the heads and begins to load what LookUp will read.
 void PrefetchEntries(const Place& place, const Probe& probe);
 
 // Fills `*finding`.

@@ -45,19 +45,6 @@ AddressBytes ToBytes(Ipv6Number address) {
   return bytes;
 }
 
-// The last key that is not behind `address`; keys[0] is not.
-size_t FindKey(const std::vector<Ipv6Number>& keys, Ipv6Number address) {
-  const Ipv6Number* base = keys.data();
-  size_t count = keys.size();
-  // Without a branch that depends on the keys: they are random.
-  while (count > 1) {
-    const size_t half = count / 2;
-    base += base[half] <= address ? half : 0;
-    count -= half;
-  }
-  return static_cast<size_t>(base - keys.data());
-}
-
 }  // namespace
 
 std::shared_ptr<const Ipv6Index> Ipv6Index::Empty() {
@@ -68,22 +55,34 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::Empty() {
 }
 
 Ipv6Index::Place Ipv6Index::PlaceOf(Ipv6Number address) const {
-  const size_t page = FindKey(page_keys_, address);
-  return {page, FindKey(pages_[page]->keys, address)};
+  const size_t page = page_keys_.FindLast(address);
+  return {page, pages_[page]->keys.FindLast(address)};
 }
 
 const char* Ipv6Index::LeafOf(Ipv6Number address) const {
-  const Page& page = *pages_[FindKey(page_keys_, address)];
-  return page.leaves[FindKey(page.keys, address)].get();
+  const Page& page = *pages_[page_keys_.FindLast(address)];
+  return page.leaves[page.keys.FindLast(address)].get();
 }
 
 ValueSetId Ipv6Index::Lookup(const AddressBytes& address) const {
-  return Lookup(FindLeaf(address), address);
+  return Lookup(FindLeaf(FindBlock(address), address), address);
 }
 
-const char* Ipv6Index::FindLeaf(const AddressBytes& address) const {
-  if (pages_.empty()) return nullptr;
-  const char* const leaf = LeafOf(ToNumber(address));
+Ipv6Index::Block Ipv6Index::FindBlock(const AddressBytes& address) const {
+  if (pages_.empty()) return {};
+  const Ipv6Number number = ToNumber(address);
+  const Page* const page = pages_[page_keys_.FindLast(number)].get();
+  const size_t begin = page->keys.FindBlock(number);
+  PrefetchLine(page->places.data() + begin);
+  PrefetchLine(page->places.data() + begin + Ipv6Keys::kBlock - 1);
+  return {page, begin};
+}
+
+const char* Ipv6Index::FindLeaf(const Block& block,
+                                const AddressBytes& address) {
+  if (block.page == nullptr) return nullptr;
+  const size_t at = block.page->keys.FindLastIn(block.begin, ToNumber(address));
+  const char* const leaf = block.page->places[at];
   PrefetchLine(leaf);
   return leaf;
 }
@@ -188,22 +187,30 @@ void Ipv6Index::CountLeaf(const char* leaf, bool added) {
   }
 }
 
+void Ipv6Index::Page::SetPlaces() {
+  places.clear();
+  places.reserve(leaves.size());
+  for (const Leaf& leaf : leaves) places.push_back(leaf.get());
+}
+
 void Ipv6Index::AddPages(Page content) {
   const size_t leaves = content.leaves.size();
   if (leaves <= kMostPageLeaves) {
-    page_keys_.push_back(content.keys[0]);
+    content.SetPlaces();
+    page_keys_.Add(content.keys[0]);
     pages_.push_back(std::make_shared<const Page>(std::move(content)));
     return;
   }
   const size_t count = (leaves + kPageLeaves - 1) / kPageLeaves;
   for (size_t i = 0; i < count; ++i) {
-    const auto begin = static_cast<ptrdiff_t>(leaves * i / count);
-    const auto end = static_cast<ptrdiff_t>(leaves * (i + 1) / count);
+    const size_t begin = leaves * i / count;
+    const size_t end = leaves * (i + 1) / count;
     Page page;
-    page.keys.assign(content.keys.begin() + begin, content.keys.begin() + end);
-    page.leaves.assign(content.leaves.begin() + begin,
-                       content.leaves.begin() + end);
-    page_keys_.push_back(page.keys[0]);
+    page.keys.Append(content.keys, begin, end);
+    page.leaves.assign(content.leaves.begin() + static_cast<ptrdiff_t>(begin),
+                       content.leaves.begin() + static_cast<ptrdiff_t>(end));
+    page.SetPlaces();
+    page_keys_.Add(page.keys[0]);
     pages_.push_back(std::make_shared<const Page>(std::move(page)));
   }
 }
@@ -241,7 +248,7 @@ void Ipv6Index::AddLeaves(absl::Span<const Ipv6Piece> pieces,
   for (size_t i = 0; i < count; ++i) {
     const size_t begin = pieces.size() * i / count;
     const size_t end = pieces.size() * (i + 1) / count;
-    page->keys.push_back(i == 0 ? leaf_key : pieces[begin].first);
+    page->keys.Add(i == 0 ? leaf_key : pieces[begin].first);
     page->leaves.push_back(MakeLeaf(pieces.subspan(begin, end - begin)));
     CountLeaf(page->leaves.back().get(), /*added=*/true);
   }
@@ -271,11 +278,9 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::WithReplaced(
   }
   const Place from = PlaceOf(first);
   const Place to = PlaceOf(last);
-  const auto pages_before = static_cast<ptrdiff_t>(from.page);
-  const auto pages_behind = static_cast<ptrdiff_t>(to.page + 1);
-  next->page_keys_.assign(page_keys_.begin(),
-                          page_keys_.begin() + pages_before);
-  next->pages_.assign(pages_.begin(), pages_.begin() + pages_before);
+  next->page_keys_.Append(page_keys_, 0, from.page);
+  next->pages_.assign(pages_.begin(),
+                      pages_.begin() + static_cast<ptrdiff_t>(from.page));
   for (Place old = from; old.page <= to.page; ++old.page, old.leaf = 0) {
     const std::vector<Leaf>& leaves = pages_[old.page]->leaves;
     const size_t end = old.page == to.page ? to.leaf + 1 : leaves.size();
@@ -285,31 +290,32 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::WithReplaced(
   }
 
   const Page& first_page = *pages_[from.page];
-  const auto before = static_cast<ptrdiff_t>(from.leaf);
-  content.keys.assign(first_page.keys.begin(),
-                      first_page.keys.begin() + before);
-  content.leaves.assign(first_page.leaves.begin(),
-                        first_page.leaves.begin() + before);
+  content.keys.Append(first_page.keys, 0, from.leaf);
+  content.leaves.assign(
+      first_page.leaves.begin(),
+      first_page.leaves.begin() + static_cast<ptrdiff_t>(from.leaf));
   next->AddLeaves(pieces, first_page.keys[from.leaf], &content);
   const Page& last_page = *pages_[to.page];
-  const auto behind = static_cast<ptrdiff_t>(to.leaf + 1);
-  content.keys.insert(content.keys.end(), last_page.keys.begin() + behind,
-                      last_page.keys.end());
-  content.leaves.insert(content.leaves.end(), last_page.leaves.begin() + behind,
-                        last_page.leaves.end());
+  const size_t behind = to.leaf + 1;
+  content.keys.Append(last_page.keys, behind, last_page.keys.size());
+  content.leaves.insert(
+      content.leaves.end(),
+      last_page.leaves.begin() + static_cast<ptrdiff_t>(behind),
+      last_page.leaves.end());
   if (content.leaves.empty()) {
     // A page must have a leaf.
-    content.keys.push_back(first_page.keys[0]);
+    content.keys.Add(first_page.keys[0]);
     content.leaves.push_back(MakeLeaf({}));
     next->CountLeaf(content.leaves.back().get(), /*added=*/true);
   }
   // Without new leaves, those before take over the stretch; but the first leaf
   // of a page has the page's key in any case.
-  content.keys[0] = first_page.keys[0];
+  content.keys.ReplaceFirst(first_page.keys[0]);
   next->AddPages(std::move(content));
-  next->page_keys_.insert(next->page_keys_.end(),
-                          page_keys_.begin() + pages_behind, page_keys_.end());
-  next->pages_.insert(next->pages_.end(), pages_.begin() + pages_behind,
+  const size_t pages_behind = to.page + 1;
+  next->page_keys_.Append(page_keys_, pages_behind, page_keys_.size());
+  next->pages_.insert(next->pages_.end(),
+                      pages_.begin() + static_cast<ptrdiff_t>(pages_behind),
                       pages_.end());
   return next;
 }
@@ -319,11 +325,11 @@ uint64_t Ipv6Index::MemoryBytes() const {
   if (base_ != nullptr) {
     bytes += base_->size() + table_->capacity() * sizeof(ValueSetId);
   }
-  bytes += page_keys_.capacity() * sizeof(Ipv6Number) +
-           pages_.capacity() * sizeof(pages_[0]);
+  bytes += page_keys_.MemoryBytes() + pages_.capacity() * sizeof(pages_[0]);
   for (const auto& page : pages_) {
-    bytes += sizeof(Page) + page->keys.capacity() * sizeof(Ipv6Number) +
-             page->leaves.capacity() * sizeof(Leaf);
+    bytes += sizeof(Page) + page->keys.MemoryBytes() +
+             page->leaves.capacity() * sizeof(Leaf) +
+             page->places.capacity() * sizeof(page->places[0]);
   }
   return bytes;
 }
@@ -338,14 +344,14 @@ void Ipv6Index::ForEachLeaf(const Visit& visit) const {
 }
 
 void Ipv6Index::SetBase(std::shared_ptr<const PageRegion> base,
-                        std::vector<Ipv6Number> keys,
+                        absl::Span<const Ipv6Number> keys,
                         absl::Span<const uint64_t> leaves,
                         std::vector<ValueSetId> table) {
   base_ = std::move(base);
   table_ = std::make_shared<const std::vector<ValueSetId>>(std::move(table));
   id_of_local_ = table_->data();
   Page content;
-  content.keys = std::move(keys);
+  for (const Ipv6Number key : keys) content.keys.Add(key);
   content.leaves.reserve(leaves.size());
   for (const uint64_t offset : leaves) {
     content.leaves.emplace_back(base_, base_->data() + offset);
@@ -443,7 +449,7 @@ absl::StatusOr<std::shared_ptr<const Ipv6Index>> Ipv6Index::FromBase(
     }
   }
   std::shared_ptr<Ipv6Index> index(new Ipv6Index());
-  index->SetBase(std::move(region), std::move(keys), offsets, std::move(table));
+  index->SetBase(std::move(region), keys, offsets, std::move(table));
   return std::shared_ptr<const Ipv6Index>(std::move(index));
 }
 
@@ -476,6 +482,7 @@ std::shared_ptr<const Ipv6Index> Ipv6Index::Rebased(
           "a leaf of the old base is not in the file");
       index->CountLeaf(leaf.get(), /*added=*/true);
     }
+    page->SetPlaces();
     index->pages_.push_back(std::move(page));
   }
   return index;
@@ -514,8 +521,7 @@ std::shared_ptr<const Ipv6Index> Ipv6IndexBuilder::Build() {
                                            kIndexPadBytes);
   leaves_.MoveTo(base->data());
   std::shared_ptr<Ipv6Index> index(new Ipv6Index());
-  index->SetBase(std::move(base), std::move(keys_), offsets_,
-                 local_ids_.table());
+  index->SetBase(std::move(base), keys_, offsets_, local_ids_.table());
   *this = Ipv6IndexBuilder();
   return index;
 }

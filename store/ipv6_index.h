@@ -20,7 +20,9 @@
 #include "base/ip_prefix.h"
 #include "store/byte_sink.h"
 #include "store/index_memory.h"
+#include "store/ipv6_keys.h"
 #include "store/ipv6_leaf.h"
+#include "store/ipv6_number.h"
 #include "store/local_ids.h"
 #include "store/value.h"
 
@@ -45,10 +47,12 @@ class Ipv6Index {
   // Nothing is listed, or nothing is after changes.
   bool empty() const { return pages_.empty(); }
 
-  // The same in steps, for who looks up many: FindLeaf begins to load the
-  // leaf's head, and Prefetch, which reads that, what Lookup will read. A leaf
-  // is null if there is none, and lives as long as the index.
-  const char* FindLeaf(const AddressBytes& address) const;
+  // The same in steps, for who looks up many: each begins to load what the
+  // next one reads. A leaf is null if there is none; what they give lives as
+  // long as the index.
+  struct Block;
+  Block FindBlock(const AddressBytes& address) const;
+  static const char* FindLeaf(const Block& block, const AddressBytes& address);
   static void Prefetch(const char* leaf, const AddressBytes& address);
   ValueSetId Lookup(const char* leaf, const AddressBytes& address) const;
 
@@ -89,8 +93,12 @@ class Ipv6Index {
   // Leaf i has the runs from keys[i] up to the next key; the first key of a
   // page is the page's own. No run crosses a key.
   struct Page {
-    std::vector<Ipv6Number> keys;
+    Ipv6Keys keys;
     std::vector<Leaf> leaves;
+    // The leaves' bytes once more, nearer to one another.
+    std::vector<const char*> places;
+
+    void SetPlaces();
   };
   static constexpr size_t kPageLeaves = 256;
   static constexpr size_t kMostPageLeaves = 512;
@@ -129,11 +137,12 @@ class Ipv6Index {
   void ForEachLeaf(const Visit& visit) const;
   // Makes the pages; `leaves` counts from the base's start.
   void SetBase(std::shared_ptr<const PageRegion> base,
-               std::vector<Ipv6Number> keys, absl::Span<const uint64_t> leaves,
+               absl::Span<const Ipv6Number> keys,
+               absl::Span<const uint64_t> leaves,
                std::vector<ValueSetId> table);
 
   // The first keys are 0; both empty if the index is.
-  std::vector<Ipv6Number> page_keys_;
+  Ipv6Keys page_keys_;
   std::vector<std::shared_ptr<const Page>> pages_;
   // The base's leaves: null if there is none. The value set ids are by the ids
   // in them.
@@ -143,6 +152,12 @@ class Ipv6Index {
 
   uint32_t changed_leaves_ = 0;
   uint64_t changed_bytes_ = 0;
+};
+
+// Where the leaf of an address is: one of a few.
+struct Ipv6Index::Block {
+  const Page* page = nullptr;  // null: there is no leaf
+  size_t begin = 0;            // of them in the page
 };
 
 // Runs must be added ascending and disjoint; the builder CHECKs that. One

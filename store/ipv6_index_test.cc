@@ -220,7 +220,8 @@ void ExpectSame(const Ipv6Index& index, const Model& model, Random* random) {
   for (Number address : model.Edges()) {
     ASSERT_EQ(index.Lookup(Bytes(address)), model.Lookup(address))
         << Text(address);
-    const char* const leaf = index.FindLeaf(Bytes(address));
+    const char* const leaf =
+        Ipv6Index::FindLeaf(index.FindBlock(Bytes(address)), Bytes(address));
     Ipv6Index::Prefetch(leaf, Bytes(address));
     ASSERT_EQ(index.Lookup(leaf, Bytes(address)), model.Lookup(address))
         << Text(address);

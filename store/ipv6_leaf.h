@@ -19,21 +19,9 @@
 
 #include "absl/types/span.h"
 #include "store/index_memory.h"
+#include "store/ipv6_number.h"
 
 namespace rbld {
-
-// An address as a number. The extension is what both our compilers have.
-__extension__ typedef unsigned __int128 Ipv6Number;
-
-inline uint64_t HighHalf(Ipv6Number address) {
-  return static_cast<uint64_t>(address >> 64);
-}
-inline uint64_t LowHalf(Ipv6Number address) {
-  return static_cast<uint64_t>(address);
-}
-inline Ipv6Number JoinHalves(uint64_t high, uint64_t low) {
-  return Ipv6Number{high} << 64 | low;
-}
 
 // Addresses first..last have this id, which is 1 or more; what it means is the
 // caller's affair.
