@@ -262,7 +262,8 @@ CHANGE_TEXT = "A thousand single additions a second to rbld, each a request " \
     "and a synced write of its own, for %d s in each of %d rounds, while " \
     "dnsload asks at half of what rbld answers, and as fast as it answers; " \
     "medians of the rounds' own percentiles. Times count from the schedule " \
-    "of the requests. *Workers* are the threads that answer, *process* is " \
+    "of the requests; the client that makes the changes goes before dnsload, " \
+    "with which it shares a core. *Workers* are the threads that answer, *process* is " \
     "all of rbld with the changes themselves, both in µs of CPU a query, " \
     "without changes and with them; the ratio is that of the workers. At " \
     "half load it has the wakes of a worker that sleeps in between; at full " \
