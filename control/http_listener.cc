@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/turns.h"
 #include "control/http_worker.h"
 #include "control/peer.h"
 #include "control/problem.h"
@@ -39,9 +40,15 @@ HttpListener::~HttpListener() {
 }
 
 void HttpListener::Start(Api* api) {
-  threads_.emplace_back([this] { WaitLoop(); });
+  threads_.emplace_back([this] {
+    TakeShortTurns();
+    WaitLoop();
+  });
   for (int i = 0; i < options_.threads_per_socket; ++i) {
-    threads_.emplace_back([this, api] { WorkLoop(api); });
+    threads_.emplace_back([this, api] {
+      TakeShortTurns();
+      WorkLoop(api);
+    });
   }
 }
 

@@ -618,6 +618,14 @@ void PrepareAnswers(const Snapshot& snapshot,
   for (PreparedQuery& query : all) {
     if (query.quick.zone != nullptr) LookUpQuick(&query.quick);
   }
+  if (quick_zones.many_values()) {
+    for (const PreparedQuery& query : all) {
+      if (query.quick.zone != nullptr) PrefetchQuickSlots(query.quick);
+    }
+    for (const PreparedQuery& query : all) {
+      if (query.quick.zone != nullptr) PrefetchQuickValues(query.quick);
+    }
+  }
 }
 
 size_t FinishGenerally(const Request& request, const PreparedQuery& prepared,

@@ -277,6 +277,7 @@ absl::Status Daemon::OpenStore(const Config& config) {
   options.journal_max_age_seconds = config.journal_max_age_seconds;
   options.file_system = options_.file_system;
   options.sync = options_.sync;
+  options.free_old_views = [this] { snapshots_.Reap(); };
   options.on_publish = [this](std::shared_ptr<const StoreView> view) {
     PublishView(std::move(view));
   };

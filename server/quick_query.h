@@ -178,7 +178,20 @@ inline size_t FindNameBeforeOpt(const uint8_t* message, size_t message_bytes,
 // Of zones with more than one source FinishQuickAnswer does it.
 [[gnu::always_inline]] inline void LookUpQuick(QuickQuery* query) {
   const Ipv4Index* const index = query->zone->only_index;
-  if (index != nullptr) query->values = index->Lookup(query->address);
+  query->values = index != nullptr ? index->Lookup(query->address) : kNotListed;
+}
+
+// Where there are many value sets: begins to load what PrefetchQuickValues
+// reads …
+[[gnu::always_inline]] inline void PrefetchQuickSlots(const QuickQuery& query) {
+  if (query.values == kNotListed) return;
+  query.zone->only_values->PrefetchSlot(query.values);
+}
+// … and what FinishQuickAnswer reads of one.
+[[gnu::always_inline]] inline void PrefetchQuickValues(
+    const QuickQuery& query) {
+  if (query.values == kNotListed) return;
+  query.zone->only_values->Prefetch(query.values);
 }
 
 }  // namespace rbld

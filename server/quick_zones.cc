@@ -9,6 +9,9 @@
 namespace rbld {
 namespace {
 
+// So many stay in the processor's cache.
+constexpr uint32_t kFewValueSets = 1000;
+
 // Each line is something that the general path would look at, and the quick one
 // does not (LookUp, DecideByClient and WritePositive). A zone without addresses
 // of IPv4, such as a retired one, has no sources, and that is all.
@@ -94,6 +97,7 @@ void QuickZones::Add(const ServedZone& served) {
   if (sources.size() == 1) {
     quick.only_index = sources.front().index;
     quick.only_values = sources.front().values;
+    many_values_ = many_values_ || quick.only_values->size() > kFewValueSets;
   }
   quick.ttl_seconds = served.zone->config.ttl_seconds;
   quick.counter_slot = served.zone->counter_slot;

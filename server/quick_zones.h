@@ -97,6 +97,9 @@ class QuickZones {
   // What can be quick of `zones`, which it borrows.
   void Build(const std::vector<ServedZone>& zones);
 
+  // Are there so many value sets that reading one is likely to wait for memory?
+  bool many_values() const { return many_values_; }
+
   // The zone whose name, in any case, is the `bytes` bytes at `name`; null if
   // there is none. The QuickNameStep::kBytes before `name` may be read.
   const QuickZone* Find(const uint8_t* name, size_t bytes) const {
@@ -138,6 +141,7 @@ class QuickZones {
 
   void Add(const ServedZone& served);
 
+  bool many_values_ = false;
   std::vector<QuickZone> zones_;
   std::vector<QuickNameStep> steps_;  // of all of them
   // Hash table with open addressing: a power of two of slots, and kMaxProbes

@@ -6,73 +6,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/file_util.h"
 
 namespace rbld {
 namespace {
 
 constexpr size_t kMaxJournalChunkBytes = 64 << 10;
-// The disk begins with what is written before the file is complete, so that
-// the sync at the end has little left to wait for.
-constexpr uint64_t kBytesPerSync = 4 << 20;
-
-absl::Status FromWriter(const rocksdb::Status& status) {
-  return FromRocks(status, "writing import files");
-}
-
-std::string PartPath(absl::string_view directory, absl::string_view name,
-                     int number) {
-  return absl::StrCat(directory, "/", name, "-", number, ".sst");
+std::string PartName(absl::string_view name, int number) {
+  return absl::StrCat(name, "-", number);
 }
 
 }  // namespace
 
-absl::Status SortedFile::Make() {
-  absl::Status status =
-      MakeDirectories(std::filesystem::path(path_).parent_path().string());
-  if (!status.ok()) return status;
-  rocksdb::ColumnFamilyHandle* family = database_->family(family_);
-  rocksdb::ColumnFamilyDescriptor descriptor;
-  status = FromRocks(family->GetDescriptor(&descriptor), "import");
-  if (!status.ok()) return status;
-  rocksdb::Options options(rocksdb::DBOptions(), descriptor.options);
-  options.env = database_->env();
-  rocksdb::EnvOptions env_options;
-  env_options.bytes_per_sync = kBytesPerSync;
-  auto writer =
-      std::make_unique<rocksdb::SstFileWriter>(env_options, options, family);
-  status = FromWriter(writer->Open(path_));
-  if (status.ok()) writer_ = std::move(writer);
-  return status;
-}
-
-absl::Status SortedFile::Put(absl::string_view key, absl::string_view value) {
-  if (writer_ == nullptr) {
-    absl::Status status = Make();
-    if (!status.ok()) return status;
-  }
-  const rocksdb::Status status = writer_->Put(ToSlice(key), ToSlice(value));
-  return status.ok() ? absl::OkStatus() : FromWriter(status);
-}
-
-absl::Status SortedFile::Delete(absl::string_view key) {
-  if (writer_ == nullptr) {
-    absl::Status status = Make();
-    if (!status.ok()) return status;
-  }
-  return FromWriter(writer_->Delete(ToSlice(key)));
-}
-
-absl::Status SortedFile::Finish() {
-  return made() ? FromWriter(writer_->Finish()) : absl::OkStatus();
-}
-
 BulkFiles::Part::Part(BulkFiles* files, int number)
     : files_(*files),
-      listings_(files->database_, FamilyId::kListings,
-                PartPath(files->directory_, "listings", number)),
-      journal_(files->database_, FamilyId::kBulk,
-               PartPath(files->directory_, "journal", number)) {}
+      listings_(
+          files->MakeFile(FamilyId::kListings, PartName("listings", number))),
+      journal_(files->MakeFile(FamilyId::kBulk, PartName("journal", number))) {}
 
 absl::Status BulkFiles::Part::Add(const RecordDiff& change) {
   ++changes_;
@@ -129,12 +78,16 @@ BulkFiles::BulkFiles(Database* database, uint64_t bulk_id,
     : database_(database),
       bulk_id_(bulk_id),
       max_journal_changes_(max_journal_changes),
-      directory_(absl::StrCat(database->directory(), "/import-", bulk_id)),
-      expiry_(database, FamilyId::kExpiry,
-              absl::StrCat(directory_, "/expiry.sst")) {
+      directory_(database->ImportFolder(absl::StrCat(bulk_id))),
+      expiry_(MakeFile(FamilyId::kExpiry, "expiry")) {
   for (int i = 0; i < parts; ++i) {
     parts_.push_back(std::make_unique<Part>(this, i));
   }
+}
+
+SortedFile BulkFiles::MakeFile(FamilyId family, absl::string_view name) const {
+  return SortedFile(database_->env(), database_->family(family),
+                    absl::StrCat(directory_, "/", name, ".sst"));
 }
 
 BulkFiles::~BulkFiles() {
@@ -170,12 +123,9 @@ absl::Status BulkFiles::WriteExpiries() {
 }
 
 absl::Status BulkFiles::Ingest(const Entry& entry, bool keep_journal) {
-  SortedFile meta(database_, FamilyId::kMeta,
-                  absl::StrCat(directory_, "/meta.sst"));
-  SortedFile journal(database_, FamilyId::kJournal,
-                     absl::StrCat(directory_, "/entry.sst"));
-  SortedFile audit(database_, FamilyId::kAudit,
-                   absl::StrCat(directory_, "/audit.sst"));
+  SortedFile meta = MakeFile(FamilyId::kMeta, "meta");
+  SortedFile journal = MakeFile(FamilyId::kJournal, "entry");
+  SortedFile audit = MakeFile(FamilyId::kAudit, "audit");
   absl::Status status;
   for (const auto& [key, value] : entry.meta) {
     if (status.ok()) status = meta.Put(key, value);
@@ -187,28 +137,12 @@ absl::Status BulkFiles::Ingest(const Entry& entry, bool keep_journal) {
     if (status.ok()) status = file->Finish();
   }
   if (!status.ok()) return status;
-  std::map<FamilyId, std::vector<std::string>> paths;
-  const auto take = [&paths](const SortedFile& file) {
-    if (file.made()) paths[file.family()].push_back(file.path());
-  };
+  std::vector<const SortedFile*> files = {&expiry_, &meta, &journal, &audit};
   for (const std::unique_ptr<Part>& part : parts_) {
-    take(part->listings_);
-    if (keep_journal) take(part->journal_);
+    files.push_back(&part->listings_);
+    if (keep_journal) files.push_back(&part->journal_);
   }
-  for (const SortedFile* file : {&expiry_, &meta, &journal, &audit}) {
-    take(*file);
-  }
-  std::vector<rocksdb::IngestExternalFileArg> ingests;
-  for (auto& [family, files] : paths) {
-    rocksdb::IngestExternalFileArg ingest;
-    ingest.column_family = database_->family(family);
-    ingest.external_files = std::move(files);
-    ingest.options.move_files = true;
-    ingest.options.failed_move_fall_back_to_copy = true;
-    ingests.push_back(std::move(ingest));
-  }
-  return FromRocks(database_->db()->IngestExternalFiles(ingests),
-                   "ingesting the import");
+  return rbld::Ingest(database_->db(), files);
 }
 
 }  // namespace rbld

@@ -6,8 +6,6 @@
 #ifndef RBLD_STORE_BULK_FILES_H_
 #define RBLD_STORE_BULK_FILES_H_
 
-#include <rocksdb/sst_file_writer.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,33 +18,9 @@
 #include "store/database.h"
 #include "store/dataset_diff.h"
 #include "store/records.h"
+#include "store/sorted_file.h"
 
 namespace rbld {
-
-// A sorted file of one column family; it is made when something is put.
-class SortedFile {
- public:
-  SortedFile(Database* database, FamilyId family, std::string path)
-      : database_(database), family_(family), path_(std::move(path)) {}
-
-  // Keys ascend.
-  absl::Status Put(absl::string_view key, absl::string_view value);
-  absl::Status Delete(absl::string_view key);
-  // Durable when it returns; nothing to do for a file that was never made.
-  absl::Status Finish();
-
-  bool made() const { return writer_ != nullptr; }
-  FamilyId family() const { return family_; }
-  const std::string& path() const { return path_; }
-
- private:
-  absl::Status Make();
-
-  Database* const database_;
-  const FamilyId family_;
-  const std::string path_;
-  std::unique_ptr<rocksdb::SstFileWriter> writer_;
-};
 
 class BulkFiles {
  public:
@@ -99,6 +73,8 @@ class BulkFiles {
   absl::Status Ingest(const Entry& entry, bool keep_journal);
 
  private:
+  SortedFile MakeFile(FamilyId family, absl::string_view name) const;
+
   Database* const database_;
   const uint64_t bulk_id_;
   const uint64_t max_journal_changes_;

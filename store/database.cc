@@ -6,14 +6,15 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <filesystem>
 #include <random>
+#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "base/log.h"
-#include "xxhash.h"
 
 namespace rbld {
 namespace {
@@ -26,9 +27,7 @@ constexpr size_t kAllMemtablesBytes = 16 << 20;
 constexpr uint64_t kMaxWalBytes = 64 << 20;
 constexpr size_t kBlockBytes = 16 << 10;
 constexpr uint64_t kLevelBaseBytes = 16 << 20;
-// Blobs whose ids are kept at hand, and how many new ones are written at once.
-constexpr size_t kRecentBlobs = 4096;
-constexpr uint32_t kBlobsInBatch = 10'000;
+constexpr absl::string_view kImportPrefix = "import-";
 
 const char* const kFamilyNames[] = {
     "meta",  "listings", "dictionary", "journal", "bulk",
@@ -60,14 +59,6 @@ rocksdb::ColumnFamilyOptions FamilyOptions(
   return options;
 }
 
-// A blob's key in kBlobIds. Ids of blobs with the same hash stand together.
-std::string BlobHash(absl::string_view blob) {
-  XXH128_canonical_t bytes;
-  XXH128_canonicalFromHash(&bytes, XXH3_128bits(blob.data(), blob.size()));
-  return std::string(reinterpret_cast<const char*>(bytes.digest),
-                     sizeof(bytes.digest));
-}
-
 std::string NewEpoch() {
   std::random_device random;
   std::string bytes;
@@ -77,27 +68,13 @@ std::string NewEpoch() {
 
 }  // namespace
 
-absl::Status FromRocks(const rocksdb::Status& status, absl::string_view doing) {
-  if (status.ok()) return absl::OkStatus();
-  const std::string text = absl::StrCat(doing, ": ", status.ToString());
-  if (status.IsNoSpace() || absl::StrContains(status.ToString(), "No space")) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(text, "; free disk space and try again"));
-  }
-  if (status.IsCorruption()) {
-    return absl::DataLossError(absl::StrCat(
-        text, "; stop the daemon and restore a backup (rblctl restore)"));
-  }
-  if (status.IsNotFound()) return absl::NotFoundError(text);
-  return absl::UnavailableError(text);
-}
-
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(
     const DatabaseOptions& options) {
   auto database = std::unique_ptr<Database>(new Database());
   database->options_ = options;
   absl::Status status = database->OpenFiles();
   if (status.ok()) status = database->CheckSchema();
+  if (status.ok()) database->RemoveImportFolders();
   if (status.ok()) status = database->LoadNameSeed();
   if (status.ok()) status = database->OpenDictionary();
   if (!status.ok()) return status;
@@ -228,46 +205,36 @@ absl::Status Database::LoadNameSeed() {
       "writing the store's seed");
 }
 
-absl::Status Database::OpenDictionary() {
-  BlobId last = 0;
-  {
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(
-        rocksdb::ReadOptions(), family(FamilyId::kDictionary)));
-    it->SeekToLast();
-    absl::Status status = FromRocks(it->status(), "reading the dictionary");
-    if (!status.ok()) return status;
-    if (it->Valid()) {
-      absl::string_view key = View(it->key());
-      if (!ConsumeU32(&key, &last)) return CorruptRecord("dictionary key");
-    }
-    it.reset(
-        db_->NewIterator(rocksdb::ReadOptions(), family(FamilyId::kBlobIds)));
-    it->SeekToFirst();
-    if (last != 0 && !it->Valid()) {
-      status = FillBlobIds();
-      if (!status.ok()) return status;
-    }
-  }
-  MutexLock lock(&mutex_);
-  next_blob_id_ = last + 1;
-  return absl::OkStatus();
+std::string Database::ImportFolder(absl::string_view name) const {
+  return absl::StrCat(options_.directory, "/", kImportPrefix, name);
 }
 
-absl::Status Database::FillBlobIds() {
-  rocksdb::WriteBatch batch;
-  absl::flat_hash_map<std::string, std::string> entries;
-  std::unique_ptr<rocksdb::Iterator> it(
-      db_->NewIterator(rocksdb::ReadOptions(), family(FamilyId::kDictionary)));
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    entries[BlobHash(View(it->value()))] += it->key().ToString();
+void Database::RemoveImportFolders() const {
+  std::vector<std::filesystem::path> left;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(options_.directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (absl::StartsWith(name, kImportPrefix) && entry.is_directory(ignored)) {
+      left.push_back(entry.path());
+    }
   }
-  absl::Status status = FromRocks(it->status(), "reading the dictionary");
-  if (!status.ok()) return status;
-  for (const auto& [hash, ids] : entries) {
-    batch.Put(family(FamilyId::kBlobIds), hash, ids);
+  for (const std::filesystem::path& path : left) {
+    std::filesystem::remove_all(path, ignored);
   }
-  return FromRocks(db_->Write(write_options(), &batch),
-                   "writing the dictionary's ids");
+}
+
+absl::Status Database::OpenDictionary() {
+  absl::StatusOr<std::unique_ptr<Dictionary>> dictionary =
+      Dictionary::Open({.db = db_.get(),
+                        .blobs = family(FamilyId::kDictionary),
+                        .ids = family(FamilyId::kBlobIds),
+                        .env = env_,
+                        .import_folder = ImportFolder("dictionary"),
+                        .write_options = write_options()});
+  if (!dictionary.ok()) return dictionary.status();
+  dictionary_ = *std::move(dictionary);
+  return absl::OkStatus();
 }
 
 rocksdb::WriteOptions Database::write_options() const {
@@ -293,178 +260,6 @@ absl::StatusOr<uint64_t> Database::GetMetaU64(absl::string_view key) const {
   uint64_t value = 0;
   if (!ConsumeU64(&view, &value)) return CorruptRecord("number");
   return value;
-}
-
-std::string Database::ReadBlob(BlobId id) const {
-  std::string key, blob;
-  AppendU32(&key, id);
-  const rocksdb::Status status = db_->Get(
-      rocksdb::ReadOptions(), family(FamilyId::kDictionary), key, &blob);
-  if (!status.ok()) blob.clear();
-  return blob;
-}
-
-absl::StatusOr<BlobId> Database::FindBlob(const std::string& blob,
-                                          std::string* entry) const {
-  const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(FamilyId::kBlobIds),
-               BlobHash(blob), entry);
-  if (status.IsNotFound()) {
-    entry->clear();
-    return 0;
-  }
-  if (!status.ok()) return FromRocks(status, "reading the dictionary");
-  absl::string_view ids = *entry;
-  BlobId id = 0;
-  while (ConsumeU32(&ids, &id)) {
-    if (ReadBlob(id) == blob) return id;
-  }
-  return 0;
-}
-
-BlobId Database::AddBlob(const std::string& blob, std::string entry,
-                         rocksdb::WriteBatch* batch) {
-  const BlobId id = next_blob_id_++;
-  std::string key;
-  AppendU32(&key, id);
-  entry += key;
-  batch->Put(family(FamilyId::kDictionary), key, blob);
-  batch->Put(family(FamilyId::kBlobIds), BlobHash(blob), entry);
-  return id;
-}
-
-void Database::RememberRecent(const std::string& blob, BlobId id) {
-  if (recent_ids_.size() >= kRecentBlobs) recent_ids_.clear();
-  recent_ids_[blob] = id;
-}
-
-absl::StatusOr<BlobId> Database::Intern(const std::string& blob) {
-  MutexLock lock(&mutex_);
-  const auto recent = recent_ids_.find(blob);
-  if (recent != recent_ids_.end()) return recent->second;
-  std::string entry;
-  absl::StatusOr<BlobId> id = FindBlob(blob, &entry);
-  if (!id.ok()) return id.status();
-  if (*id == 0) {
-    rocksdb::WriteBatch batch;
-    *id = AddBlob(blob, std::move(entry), &batch);
-    absl::Status status = FromRocks(db_->Write(write_options(), &batch),
-                                    "writing the dictionary");
-    if (!status.ok()) return status;
-  }
-  RememberRecent(blob, *id);
-  return *id;
-}
-
-absl::StatusOr<std::vector<BlobId>> Database::InternAllValues(
-    absl::Span<const ValueSet> sets) {
-  std::vector<BlobId> ids;
-  ids.reserve(sets.size());
-  if (sets.size() <= 4) {
-    for (const ValueSet& values : sets) {
-      absl::StatusOr<BlobId> id = InternValues(values);
-      if (!id.ok()) return id.status();
-      ids.push_back(*id);
-    }
-    return ids;
-  }
-  MutexLock lock(&mutex_);
-  rocksdb::WriteBatch batch;
-  // Those that stand in the batch.
-  absl::flat_hash_map<std::string, BlobId> fresh;
-  const auto write = [&](bool last) -> absl::Status {
-    // The last one syncs all before it.
-    const rocksdb::WriteOptions options =
-        last ? write_options() : rocksdb::WriteOptions();
-    absl::Status status =
-        FromRocks(db_->Write(options, &batch), "writing the dictionary");
-    batch.Clear();
-    fresh.clear();
-    return status;
-  };
-  bool any = false;
-  for (const ValueSet& values : sets) {
-    const std::string blob = ValueSetBlob(values);
-    const auto in_batch = fresh.find(blob);
-    if (in_batch != fresh.end()) {
-      ids.push_back(in_batch->second);
-      continue;
-    }
-    std::string entry;
-    absl::StatusOr<BlobId> id = FindBlob(blob, &entry);
-    if (!id.ok()) return id.status();
-    if (*id == 0) {
-      any = true;
-      *id = AddBlob(blob, std::move(entry), &batch);
-      fresh.emplace(blob, *id);
-    }
-    ids.push_back(*id);
-    if (fresh.size() < kBlobsInBatch) continue;
-    absl::Status status = write(/*last=*/false);
-    if (!status.ok()) return status;
-  }
-  absl::Status status = any ? write(/*last=*/true) : absl::OkStatus();
-  if (!status.ok()) return status;
-  return ids;
-}
-
-absl::StatusOr<BlobId> Database::InternValues(const ValueSet& values) {
-  return Intern(ValueSetBlob(values));
-}
-
-absl::StatusOr<BlobId> Database::InternAuthor(absl::string_view author) {
-  return Intern(AuthorBlob(author));
-}
-
-ValueSetId Database::RuntimeValues(BlobId id) const {
-  MutexLock lock(&mutex_);
-  if (id < runtime_values_.size() && runtime_values_[id] != kNotListed) {
-    return runtime_values_[id];
-  }
-  ValueSet values;
-  if (id == 0 || id >= next_blob_id_ ||
-      !ParseValueSetBlob(ReadBlob(id), &values)) {
-    return kNotListed;
-  }
-  if (id >= runtime_values_.size()) {
-    runtime_values_.resize(next_blob_id_, kNotListed);
-  }
-  return runtime_values_[id] = values_->Intern(values);
-}
-
-std::string Database::Author(BlobId id) const {
-  MutexLock lock(&mutex_);
-  const auto found = authors_.find(id);
-  if (found != authors_.end()) return found->second;
-  std::string author;
-  if (id == 0 || !ParseAuthorBlob(ReadBlob(id), &author)) return "";
-  return authors_[id] = author;
-}
-
-absl::Status Database::LoadValues() const {
-  MutexLock lock(&mutex_);
-  rocksdb::ReadOptions read;
-  read.fill_cache = false;
-  read.readahead_size = 2 << 20;
-  std::unique_ptr<rocksdb::Iterator> it(
-      db_->NewIterator(read, family(FamilyId::kDictionary)));
-  ValueSet values;
-  runtime_values_.resize(next_blob_id_, kNotListed);
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    absl::string_view key = View(it->key());
-    BlobId id = 0;
-    if (!ConsumeU32(&key, &id)) return CorruptRecord("dictionary key");
-    if (id >= next_blob_id_ || runtime_values_[id] != kNotListed) continue;
-    if (ParseValueSetBlob(View(it->value()), &values)) {
-      runtime_values_[id] = values_->Intern(values);
-    }
-  }
-  return FromRocks(it->status(), "reading the dictionary");
-}
-
-uint64_t Database::dictionary_size() const {
-  MutexLock lock(&mutex_);
-  return next_blob_id_ - 1;
 }
 
 }  // namespace rbld

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace rbld {
 namespace {
@@ -19,83 +20,32 @@ absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& directory) {
   return Database::Open(options);
 }
 
-TEST(Database, KeepsItsEpochAndDictionary) {
+TEST(Database, KeepsItsEpoch) {
   const std::string directory = FreshDirectory("epoch");
   std::string epoch;
-  BlobId values = 0, author = 0;
   {
     auto database = Open(directory);
     ASSERT_TRUE(database.ok()) << database.status();
     epoch = (*database)->epoch();
     EXPECT_EQ(epoch.size(), 32u);
-    values = (*database)->InternValues({{0x7f000002, "why", 60}}).value();
-    author = (*database)->InternAuthor("someone").value();
-    EXPECT_NE(values, author);
-    EXPECT_EQ((*database)->InternValues({{0x7f000002, "why", 60}}).value(),
-              values);
   }
   auto database = Open(directory);
   ASSERT_TRUE(database.ok()) << database.status();
   EXPECT_EQ((*database)->epoch(), epoch);
-  EXPECT_EQ((*database)->Author(author), "someone");
-  const ValueSetId id = (*database)->RuntimeValues(values);
-  ASSERT_NE(id, kNotListed);
-  EXPECT_EQ((*database)->values()->Get(id)[0].reason, "why");
-  EXPECT_EQ((*database)->RuntimeValues(author), kNotListed);
-  EXPECT_EQ((*database)->RuntimeValues(9999), kNotListed);
 }
 
-TEST(Database, InternsManySetsAtOnceAndKnowsThemAgain) {
-  const std::string directory = FreshDirectory("many");
-  std::vector<ValueSet> sets;
-  for (int i = 0; i < 25'000; ++i) {
-    sets.push_back({{0x7f000002, "reason " + std::to_string(i % 24'000), 0}});
-  }
-  std::vector<BlobId> ids;
+TEST(Database, RemovesWhatAnImportLeftThatACrashCutOff) {
+  const std::string directory = FreshDirectory("left");
+  std::string folder;
   {
     auto database = Open(directory);
     ASSERT_TRUE(database.ok()) << database.status();
-    const BlobId known = (*database)->InternValues(sets[77]).value();
-    ids = (*database)->InternAllValues(sets).value();
-    ASSERT_EQ(ids.size(), sets.size());
-    EXPECT_EQ(ids[77], known);
-    EXPECT_EQ(ids[24'005], ids[5]);
-    EXPECT_EQ((*database)->dictionary_size(), 24'000u);
+    folder = (*database)->ImportFolder("7");
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "/listings-0.sst") << "half";
   }
-  auto database = Open(directory);
-  ASSERT_TRUE(database.ok()) << database.status();
-  EXPECT_EQ((*database)->values()->size(), 0u)
-      << "they are read when asked for";
-  EXPECT_EQ((*database)->InternAllValues(sets).value(), ids);
-  EXPECT_EQ((*database)->InternValues(sets[3]).value(), ids[3]);
-  EXPECT_EQ((*database)->dictionary_size(), 24'000u);
-  const ValueSetId one = (*database)->RuntimeValues(ids[9]);
-  EXPECT_EQ((*database)->values()->Get(one), sets[9]);
-  ASSERT_TRUE((*database)->LoadValues().ok());
-  EXPECT_EQ((*database)->values()->size(), 24'000u);
-  EXPECT_EQ((*database)->RuntimeValues(ids[9]), one);
-}
-
-// A store of before the family of ids by content.
-TEST(Database, FindsTheBlobsOfAnOlderStore) {
-  const std::string directory = FreshDirectory("older");
-  BlobId values = 0;
-  {
-    auto database = Open(directory);
-    ASSERT_TRUE(database.ok());
-    values = (*database)->InternValues({{0x7f000002, "why", 60}}).value();
-    rocksdb::WriteBatch batch;
-    batch.DeleteRange((*database)->family(FamilyId::kBlobIds), "",
-                      std::string(17, '\xff'));
-    ASSERT_TRUE(
-        (*database)->db()->Write((*database)->write_options(), &batch).ok());
-  }
-  auto database = Open(directory);
-  ASSERT_TRUE(database.ok()) << database.status();
-  EXPECT_EQ((*database)->InternValues({{0x7f000002, "why", 60}}).value(),
-            values);
-  EXPECT_NE((*database)->InternValues({{0x7f000002, "other", 60}}).value(),
-            values);
+  ASSERT_TRUE(Open(directory).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder));
 }
 
 TEST(Database, RefusesANewerSchemaAndChangesNothing) {

@@ -177,7 +177,7 @@ class DatasetDiff::Merge {
     record->author = diff_.wanted_.author();
     if (!details.author.empty()) {
       absl::StatusOr<BlobId> author =
-          diff_.database_.InternAuthor(details.author);
+          diff_.database_.dictionary().InternAuthor(details.author);
       if (!author.ok()) return author.status();
       record->author = *author;
     }

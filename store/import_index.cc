@@ -34,8 +34,8 @@ class IndexMaker {
              Precedence precedence)
       : wanted_(wanted),
         precedence_(precedence),
-        runtime_values_(database),
-        unions_(database.values().get()) {}
+        runtime_values_(database.dictionary()),
+        unions_(database.dictionary().values().get()) {}
 
   std::shared_ptr<const Ipv4Index> MakeIpv4() {
     Ipv4IndexBuilder builder;
@@ -116,7 +116,8 @@ std::shared_ptr<const ListIndex> BuildImportIndex(const Database& database,
                                                   const WantedEntries& wanted,
                                                   Precedence precedence,
                                                   uint64_t name_seed) {
-  if (wanted.has_names() || !database.LoadValues().ok()) return nullptr;
+  if (wanted.has_names() || !database.dictionary().LoadValues().ok())
+    return nullptr;
   auto index = std::make_shared<ListIndex>(EmptyListIndex(name_seed));
   IndexMaker maker(database, wanted, precedence);
   index->ipv4 = maker.MakeIpv4();

@@ -23,7 +23,9 @@ class PinnedStoreImpl : public PinnedStore {
     const auto found = state_.zones.find(zone);
     return found == state_.zones.end() ? 0 : found->second.serial;
   }
-  const ValueTable& values() const override { return *database_->values(); }
+  const ValueTable& values() const override {
+    return *database_->dictionary().values();
+  }
 
   absl::Status ResolveAddresses(absl::string_view list, Family family,
                                 const RunSink& sink) const override {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/turns.h"
 #include "store/index_update.h"
 #include "store/publisher_impl.h"
 
@@ -189,7 +190,7 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
   read.fill_cache = false;
   read.readahead_size = 2 << 20;
   const ListShape shape = state.Shape(state.lists.find(list)->second);
-  absl::Status status = database_->LoadValues();
+  absl::Status status = database_->dictionary().LoadValues();
   if (!status.ok()) return status;
   Resolver resolver(
       *database_, shape,
@@ -287,7 +288,7 @@ void PublisherImpl::PublishView() {
   view->sequence = state_.sequence;
   view->lists = indexes_;
   view->zone_serials = visible_serials_;
-  view->values = database_->values();
+  view->values = database_->dictionary().values();
   view_ = view;
   stats_.sequence = state_.sequence;
   if (options_.on_publish) options_.on_publish(std::move(view));
@@ -352,6 +353,8 @@ absl::Status PublisherImpl::RunInBatch(RelayCasesImpl::Stage stage) {
 }
 
 void PublisherImpl::Loop() {
+  // Changes wait for it while queries keep a worker busy.
+  TakeShortTurns();
   while (true) {
     std::vector<Waiter*> group;
     bool stop = false;

@@ -107,6 +107,9 @@ struct PublisherOptions {
   // Called on the publisher's thread with each new view, before the change is
   // acknowledged. Must not call the publisher.
   std::function<void(std::shared_ptr<const StoreView>)> on_publish;
+  // Called, may be often, when a view before the last one holds much memory:
+  // gives up those that nobody reads any more. Any thread.
+  std::function<void()> free_old_views;
   uint64_t journal_max_changes = 20'000'000;
   int64_t journal_max_age_seconds = 30 * 86400;
   // Lists of fewer records have no index file: reading them takes no time.

@@ -1,8 +1,6 @@
 // The index files of PublisherImpl: read at the start, written behind what
 // serves by a thread of their own.
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "base/log.h"
+#include "base/turns.h"
 #include "store/index_file.h"
 #include "store/index_replay.h"
 #include "store/publisher_impl.h"
@@ -31,6 +30,9 @@ constexpr uint64_t kReplayedPart = 20;
 // How long an index is waited for that some query still looks at.
 constexpr int kMostWaits = 200;
 constexpr std::chrono::milliseconds kWait{20};
+// The same while changes wait for it.
+constexpr int kMostShortWaits = 100;
+constexpr std::chrono::microseconds kShortWait{100};
 
 uint64_t ChangedBytes(const ListIndex& index) {
   return index.ipv4->ChangedBytes() + index.ipv6->ChangedBytes() +
@@ -68,7 +70,7 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::ReadIndex(
                      ", which the store has lost"));
   }
   absl::StatusOr<std::shared_ptr<const ListIndex>> index =
-      file->Read(database_->values().get());
+      file->Read(database_->dictionary().values().get());
   if (!index.ok()) return index.status();
   absl::StatusOr<ReplayedIndex> replayed = ReplayJournal(
       *database_, state, list, file->sequence(), *std::move(index),
@@ -179,7 +181,7 @@ absl::Status PublisherImpl::WriteOneIndexFile(const std::string& name,
   if (!status.ok()) return status;
   const auto start = std::chrono::steady_clock::now();
   status = WriteIndexFile(database_->env(), IndexPath(list), IndexIdOf(list),
-                          sequence, index, *database_->values());
+                          sequence, index, *database_->dictionary().values());
   if (!status.ok()) return status;
   {
     MutexLock lock(&state_mutex_);
@@ -205,11 +207,11 @@ absl::Status PublisherImpl::RebaseIndex(
       IndexFile::Open(IndexPath(list), IndexIdOf(list));
   if (!file.ok()) return file.status();
   absl::StatusOr<std::shared_ptr<const ListIndex>> from_file =
-      file->Map(database_->values().get());
+      file->Map(database_->dictionary().values().get());
   if (!from_file.ok()) return from_file.status();
   std::weak_ptr<const ListIndex> old;
   bool installed = false;
-  absl::Status status = RunOnThread([&]() -> absl::Status {
+  const auto install = [&]() -> absl::Status {
     MutexLock lock(&state_mutex_);
     const auto newest = indexes_.find(name);
     if (newest == indexes_.end() || unshown_.count(name) != 0) {
@@ -232,12 +234,25 @@ absl::Status PublisherImpl::RebaseIndex(
     installed = true;
     PublishView();
     return absl::OkStatus();
+  };
+  const auto free_old = [&] {
+    if (options_.free_old_views) options_.free_old_views();
+    return old.expired();
+  };
+  absl::Status status = RunOnThread([&] {
+    absl::Status done = install();
+    written.reset();
+    from_file->reset();
+    // At once, and not when this thread is next given its turn: each query
+    // brings pages of the file into memory, and there is room for one base.
+    for (int i = 0; installed && i < kMostShortWaits && !free_old(); ++i) {
+      std::this_thread::sleep_for(kShortWait);
+    }
+    return done;
   });
-  written.reset();
-  from_file->reset();
   if (!status.ok() || !installed) return status;
-  // The old index first gives up its memory.
-  for (int i = 0; i < kMostWaits && !old.expired(); ++i) {
+  // Whoever looks at it for longer, such as a dump.
+  for (int i = 0; i < kMostWaits && !free_old(); ++i) {
     MutexLock lock(&files_mutex_);
     if (files_stopping_) return absl::OkStatus();
     files_wake_.WaitFor(&files_mutex_, kWait);
@@ -250,9 +265,8 @@ absl::Status PublisherImpl::RebaseIndex(
 }
 
 void PublisherImpl::FilesLoop() {
-  // Behind everything else: who asks must not notice. (On Linux the priority is
-  // the thread's.)
-  setpriority(PRIO_PROCESS, 0, 19);
+  // Who asks must not notice.
+  TakeTurnsBehindOthers();
   const std::chrono::milliseconds look(options_.index_file_look_milliseconds);
   while (true) {
     {

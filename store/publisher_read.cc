@@ -427,7 +427,7 @@ StoreStats PublisherImpl::Stats() const {
       stats.stored_lists.push_back(name);
     }
   }
-  stats.value_sets = database_->values()->size();
+  stats.value_sets = database_->dictionary().values()->size();
   for (int i = 0; i < static_cast<int>(FamilyId::kCount); ++i) {
     uint64_t bytes = 0;
     if (database_->db()->GetIntProperty(

@@ -24,13 +24,13 @@ Listing ToListing(const Database& database, const StoreState& state,
   absl::string_view bytes = key.target_key;
   absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
   if (target.ok()) listing.target = *std::move(target);
-  const ValueSetId values = database.RuntimeValues(record.values);
+  const ValueSetId values = database.dictionary().RuntimeValues(record.values);
   if (values != kNotListed)
-    listing.values = database.values()->Get(values).ToSet();
+    listing.values = database.dictionary().values()->Get(values).ToSet();
   listing.created = record.created;
   listing.updated = record.updated;
   listing.expires = record.expires;
-  listing.author = database.Author(record.author);
+  listing.author = database.dictionary().Author(record.author);
   listing.note = std::string(record.note);
   return listing;
 }

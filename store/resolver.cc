@@ -59,8 +59,8 @@ std::vector<absl::string_view> NamesAbove(absl::string_view reversed_wire) {
 Resolver::Resolver(const Database& database, const ListShape& shape,
                    std::unique_ptr<rocksdb::Iterator> iterator)
     : shape_(shape),
-      runtime_values_(database),
-      values_(database.values()),
+      runtime_values_(database.dictionary()),
+      values_(database.dictionary().values()),
       unions_(values_.get()),
       iterator_(std::move(iterator)) {}
 

@@ -25,6 +25,9 @@ struct ValueView {
 // Lies at a multiple of 8 bytes.
 class ServedValues {
  public:
+  // What is read of a set with one value, but for the text of its reason.
+  static constexpr size_t kOneValueBytes = 32;
+
   // How many bytes the set takes, a multiple of 8; and writes it there.
   static size_t BytesFor(const ValueSet& values);
   static void Write(const ValueSet& values, char* out);
@@ -84,7 +87,7 @@ class ServedValues {
     uint32_t key_skips_wait : 1;
     int64_t not_before;
   };
-  static_assert(sizeof(Entry) == 24);
+  static_assert(kOneValueBytes == 8 + sizeof(Entry));
 
   const Entry* entries() const {
     return reinterpret_cast<const Entry*>(this + 1);

@@ -153,12 +153,12 @@ absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
     if (!status.ok()) return status;
     // A dry run leaves no blob behind; what it would name is compared instead.
     if (request.dry_run) {
-      const bool same =
-          !before->empty() && database_->values()->Intern(values) ==
-                                  database_->RuntimeValues(old.values);
+      const bool same = !before->empty() &&
+                        database_->dictionary().values()->Intern(values) ==
+                            database_->dictionary().RuntimeValues(old.values);
       record.values = same ? old.values : ~BlobId{0};
     } else {
-      absl::StatusOr<BlobId> id = database_->InternValues(values);
+      absl::StatusOr<BlobId> id = database_->dictionary().InternValues(values);
       if (!id.ok()) return id.status();
       record.values = *id;
     }
@@ -173,7 +173,8 @@ absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
     return absl::OkStatus();
   }
   if (!request.dry_run) {
-    absl::StatusOr<BlobId> author = database_->InternAuthor(request.actor);
+    absl::StatusOr<BlobId> author =
+        database_->dictionary().InternAuthor(request.actor);
     if (!author.ok()) return author.status();
     record.author = *author;
   }

@@ -78,7 +78,8 @@ absl::StatusOr<WantedEntries> WantedEntries::Make(
   if (wanted.value_sets_.size() > Ipv4Entry::kMaxValues) {
     return TooManyValueSets();
   }
-  absl::StatusOr<BlobId> author = database->InternAuthor(options.actor);
+  absl::StatusOr<BlobId> author =
+      database->dictionary().InternAuthor(options.actor);
   if (!author.ok()) return author.status();
   wanted.author_ = *author;
   wanted.SortIpv4();
@@ -92,7 +93,7 @@ absl::StatusOr<WantedEntries> WantedEntries::Make(
 absl::Status WantedEntries::InternValues(Database* database) {
   if (value_sets_.size() > Ipv4Entry::kMaxValues) return TooManyValueSets();
   absl::StatusOr<std::vector<BlobId>> blobs =
-      database->InternAllValues(value_sets_);
+      database->dictionary().InternAllValues(value_sets_);
   if (!blobs.ok()) return blobs.status();
   blobs_ = *std::move(blobs);
   std::vector<ValueSet>().swap(value_sets_);
