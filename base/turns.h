@@ -4,14 +4,20 @@
 
 namespace rbld {
 
-// Behind everything else: for work that nobody waits for. (On Linux the
-// priority is the thread's.)
-void TakeTurnsBehindOthers();
+// Fewer than others: for work that nobody waits for. (On Linux the priority is
+// the thread's.)
+void TakeFewTurns();
 
 // Short turns, sooner: for a thread that has little to do each time and that
-// somebody waits for, beside others that never rest. It gets no more of the
-// processor by it. Linux 6.12 and later; before, nothing changes.
-void TakeShortTurns();
+// somebody waits for. One that wakes goes before a running one of longer turns.
+// It gets no more of the processor by it. Linux 6.12 and later; before, nothing
+// changes.
+void TakeTurnsOf(int microseconds);
+
+// The shortest that the kernel gives, for changes, beside queries that never
+// rest; and those of queries, beside what works in the background.
+inline constexpr int kTurnOfChanges = 100;  // µs
+inline constexpr int kTurnOfQueries = 500;
 
 }  // namespace rbld
 

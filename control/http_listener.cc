@@ -41,12 +41,12 @@ HttpListener::~HttpListener() {
 
 void HttpListener::Start(Api* api) {
   threads_.emplace_back([this] {
-    TakeShortTurns();
+    TakeTurnsOf(kTurnOfChanges);
     WaitLoop();
   });
   for (int i = 0; i < options_.threads_per_socket; ++i) {
     threads_.emplace_back([this, api] {
-      TakeShortTurns();
+      TakeTurnsOf(kTurnOfChanges);
       WorkLoop(api);
     });
   }

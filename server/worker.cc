@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/turns.h"
 
 namespace rbld {
 namespace {
@@ -114,7 +115,10 @@ Worker::~Worker() {
 }
 
 void Worker::Start() {
-  thread_ = std::thread([this] { uv_run(&loop_, UV_RUN_DEFAULT); });
+  thread_ = std::thread([this] {
+    TakeTurnsOf(kTurnOfQueries);
+    uv_run(&loop_, UV_RUN_DEFAULT);
+  });
   pthread_setname_np(thread_.native_handle(), "rbld-worker");
 }
 

@@ -269,7 +269,7 @@ absl::StatusOr<std::shared_ptr<const PageRegion>> IndexFile::Region(Part part,
   if (map) {
     auto region = std::make_shared<PageRegion>(PageRegion::MapFile(
         fd_, static_cast<size_t>(section.bytes), section.offset));
-    mapped_.emplace_back(region, section.offset);
+    mapped_.push_back({part, region});
     return std::shared_ptr<const PageRegion>(std::move(region));
   }
   absl::StatusOr<PageRegion> region = ReadSection(part);
@@ -346,10 +346,28 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> IndexFile::Map(
   return Load(values, /*map=*/true);
 }
 
+bool IndexFile::MoveToMemory(Mapped* mapped, size_t bytes) {
+  const size_t begin = mapped->moved_bytes;
+  if (bytes <= begin) return true;
+  mapped->moved_bytes = (bytes + PageRegion::kMoveBytes - 1) /
+                        PageRegion::kMoveBytes * PageRegion::kMoveBytes;
+  return mapped->region->MoveToMemory(fd_, sections_[mapped->part].offset,
+                                      begin, mapped->moved_bytes);
+}
+
+bool IndexFile::MoveIpv4ToMemory(uint64_t bytes) {
+  for (Mapped& mapped : mapped_) {
+    if (mapped.part == kIpv4) {
+      return MoveToMemory(&mapped, static_cast<size_t>(bytes));
+    }
+  }
+  return true;
+}
+
 bool IndexFile::MoveToMemory() {
   bool all = true;
-  for (const auto& [region, offset] : mapped_) {
-    all = region->MoveToMemory(fd_, offset) && all;
+  for (Mapped& mapped : mapped_) {
+    all = MoveToMemory(&mapped, mapped.region->size()) && all;
   }
   mapped_.clear();
   return all;

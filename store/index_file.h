@@ -59,6 +59,9 @@ class IndexFile {
   // Moves what Map mapped into memory of the process, piece by piece, while it
   // serves. False if that failed somewhere; it stays mapped there.
   bool MoveToMemory();
+  // The same of the IPv4 part's first bytes.
+  uint64_t ipv4_bytes() const { return sections_[kIpv4].bytes; }
+  bool MoveIpv4ToMemory(uint64_t bytes);
 
  private:
   enum Part { kIpv4, kIpv6, kNames, kValues, kExemptions, kParts };
@@ -86,8 +89,14 @@ class IndexFile {
   uint64_t name_seed_ = 0;
   uint64_t sequence_ = 0;
   Section sections_[kParts];
-  // What was mapped, and where in the file.
-  std::vector<std::pair<std::shared_ptr<PageRegion>, uint64_t>> mapped_;
+  struct Mapped {
+    Part part;
+    std::shared_ptr<PageRegion> region;
+    size_t moved_bytes = 0;
+  };
+  bool MoveToMemory(Mapped* mapped, size_t bytes);
+
+  std::vector<Mapped> mapped_;
 };
 
 }  // namespace rbld

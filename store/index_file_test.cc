@@ -235,6 +235,53 @@ TEST_F(IndexFileTest, TheNewestIndexMovesOntoAFileOfAnEarlierOne) {
   }
 }
 
+TEST_F(IndexFileTest, AnIpv4BaseIsExchangedInParts) {
+  // The same twice: one moves, the other one tells what is right.
+  std::mt19937 before = random_;
+  ListIndex expected = Build();
+  random_ = before;
+  ListIndex moving = Build();
+  const auto change_both = [&] {
+    before = random_;
+    Change(&expected);
+    random_ = before;
+    Change(&moving);
+  };
+  for (int round = 0; round < 4; ++round) {
+    SCOPED_TRACE(round);
+    change_both();
+    ASSERT_TRUE(Write(moving).ok());
+    const std::shared_ptr<const Ipv4Index> written =
+        moving.ipv4->WithoutBaseUse();
+    std::weak_ptr<const void> use = moving.ipv4->base_use();
+    change_both();
+    EXPECT_FALSE(use.expired());
+    IndexFile file = IndexFile::Open(path_, id_).value();
+    std::shared_ptr<const ListIndex> mapped = *file.Map(&values_);
+    uint32_t slots = 0;
+    for (uint64_t bytes = 2048; bytes < file.ipv4_bytes(); bytes += 8192) {
+      EXPECT_TRUE(file.MoveIpv4ToMemory(bytes));
+      EXPECT_GE(mapped->ipv4->SlotsWithin(bytes), slots);
+      slots = mapped->ipv4->SlotsWithin(bytes);
+      moving.ipv4 = Ipv4Index::PartlyRebased(*moving.ipv4, *written,
+                                             *mapped->ipv4, slots);
+      ASSERT_NE(moving.ipv4, nullptr);
+      EXPECT_TRUE(use.expired());
+      written->ReleaseBaseBelow(slots);
+      use = moving.ipv4->base_use();
+      ASSERT_NO_FATAL_FAILURE(ExpectSame(expected, moving, values_));
+      change_both();
+      ASSERT_NO_FATAL_FAILURE(ExpectSame(expected, moving, values_));
+    }
+    EXPECT_GT(slots, 0x0909u);
+    moving.ipv4 = Ipv4Index::Rebased(*moving.ipv4, *written, *mapped->ipv4);
+    ASSERT_NE(moving.ipv4, nullptr);
+    EXPECT_TRUE(use.expired());
+    EXPECT_TRUE(file.MoveToMemory());
+    ASSERT_NO_FATAL_FAILURE(ExpectSame(expected, moving, values_));
+  }
+}
+
 TEST_F(IndexFileTest, AnIndexThatWasBuiltAnewDoesNotMove) {
   const ListIndex written = Build();
   const ListIndex other = Build();
@@ -242,6 +289,9 @@ TEST_F(IndexFileTest, AnIndexThatWasBuiltAnewDoesNotMove) {
   const auto read = Read(&values_);
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(Ipv4Index::Rebased(*other.ipv4, *written.ipv4, *(*read)->ipv4),
+            nullptr);
+  EXPECT_EQ(Ipv4Index::PartlyRebased(*other.ipv4, *written.ipv4, *(*read)->ipv4,
+                                     0x0900),
             nullptr);
   EXPECT_EQ(Ipv6Index::Rebased(*other.ipv6, *written.ipv6, *(*read)->ipv6),
             nullptr);

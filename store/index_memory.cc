@@ -14,6 +14,7 @@ namespace rbld {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
+static_assert(PageRegion::kMoveBytes == kHugePageBytes);
 // Regions of at least this are in huge pages, but for their last part.
 constexpr size_t kHugePageMinBytes = kHugePageBytes;
 
@@ -85,8 +86,10 @@ PageRegion PageRegion::MapFile(int fd, size_t bytes, uint64_t offset) {
   return region;
 }
 
-bool PageRegion::MoveToMemory(int fd, uint64_t offset) {
-  for (size_t done = 0; done < size_; done += kHugePageBytes) {
+bool PageRegion::MoveToMemory(int fd, uint64_t offset, size_t begin,
+                              size_t end) {
+  end = std::min(end, size_);
+  for (size_t done = begin; done < end; done += kHugePageBytes) {
     const size_t part = std::min(kHugePageBytes, size_ - done);
     const size_t part_pages = (part + kPageBytes - 1) / kPageBytes * kPageBytes;
     char* const fresh = MapAligned(part);
@@ -102,6 +105,11 @@ bool PageRegion::MoveToMemory(int fd, uint64_t offset) {
     }
   }
   return true;
+}
+
+void PageRegion::Release(size_t end) const {
+  const size_t bytes = std::min(end, size_) / kPageBytes * kPageBytes;
+  if (bytes != 0) madvise(data_, bytes, MADV_DONTNEED);
 }
 
 PageRegion::~PageRegion() {

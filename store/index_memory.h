@@ -44,12 +44,18 @@ class PageRegion {
   PageRegion(const PageRegion&) = delete;
   PageRegion& operator=(const PageRegion&) = delete;
 
-  // Exchanges the pages of a mapped file for anonymous ones, which are huge
-  // where the region is, 2 MiB after 2 MiB, so that never more than that is
+  // Exchanges the pages of a mapped file, from byte `begin` (a multiple of
+  // kMoveBytes) to `end` of the region, for anonymous ones, which are huge
+  // where the region is, kMoveBytes at a time, so that never more than that is
   // in memory twice. Others may read the region meanwhile. False if a part
   // could not be read or there was no memory for it; then the rest stays
   // mapped, and all of it stays right.
-  bool MoveToMemory(int fd, uint64_t offset);
+  static constexpr size_t kMoveBytes = size_t{2} << 20;
+  bool MoveToMemory(int fd, uint64_t offset, size_t begin, size_t end);
+
+  // Gives back the memory of the whole pages before byte `end`, which nobody
+  // may read any more.
+  void Release(size_t end) const;
 
   char* data() { return data_; }
   const char* data() const { return data_; }

@@ -431,23 +431,97 @@ std::shared_ptr<const Ipv4Index> Ipv4Index::Rebased(
   if (newest.base_ != written.base_) return nullptr;
   std::shared_ptr<Ipv4Index> index(new Ipv4Index(from_file));
   index->nonempty_ = newest.nonempty_;
-  OverrideMap<HeapBlock>::Editor editor(&index->overrides_);
+  index->TakeOverrides(newest, written, kBlocks);
+  return index;
+}
+
+void Ipv4Index::TakeOverrides(const Ipv4Index& newest, const Ipv4Index& written,
+                              uint32_t slots) {
+  overrides_ = OverrideMap<HeapBlock>();
+  OverrideMap<HeapBlock>::Editor editor(&overrides_);
   for (uint32_t slot = 0; slot < kBlocks; ++slot) {
     // A patch holds all that earlier patches of its block said, so that it may
     // lie over a base that has those in it.
     std::shared_ptr<const HeapBlock> block = newest.overrides_.Share(slot);
-    if (block == nullptr || block.get() == written.overrides_.Get(slot)) {
+    if (block == nullptr ||
+        (slot < slots && block.get() == written.overrides_.Get(slot))) {
       continue;
     }
     const uint64_t bytes = HeapBytes(block.get());
     editor.Set(slot, std::move(block), bytes, 0);
   }
+}
+
+std::shared_ptr<const Ipv4Index> Ipv4Index::PartlyRebased(
+    const Ipv4Index& newest, const Ipv4Index& written,
+    const Ipv4Index& from_file, uint32_t slots) {
+  if (newest.base_ == nullptr || newest.base_ != written.base_ ||
+      written.next_base_ != nullptr || from_file.base_ == nullptr ||
+      (newest.next_base_ != nullptr && newest.next_base_ != from_file.base_)) {
+    return nullptr;
+  }
+  // Ids of the old base mean the same in the new one's table.
+  const std::vector<ValueSetId>& ids = *newest.table_;
+  if (from_file.table_->size() < ids.size() ||
+      !std::equal(ids.begin(), ids.end(), from_file.table_->begin())) {
+    return nullptr;
+  }
+  const PageRegion& old_base = *newest.base_;
+  const PageRegion& new_base = *from_file.base_;
+  const char* const origin = std::min(old_base.data(), new_base.data());
+  const char* const end = std::max(old_base.data() + old_base.size(),
+                                   new_base.data() + new_base.size());
+  if (static_cast<uint64_t>(end - origin) / 4 > UINT32_MAX) return nullptr;
+
+  auto heads = std::make_shared<std::vector<Ipv4BlockHead>>(kBlocks);
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    const Ipv4Index& from = slot < slots ? from_file : newest;
+    Ipv4BlockHead head = from.top_[slot];
+    if (HasData(head)) {
+      head.place += static_cast<uint32_t>((from.data_ - origin) / 4);
+    }
+    (*heads)[slot] = head;
+  }
+  std::shared_ptr<Ipv4Index> index(new Ipv4Index(newest));
+  index->next_base_ = from_file.base_;
+  index->data_ = origin;
+  index->top_ = heads->data();
+  index->base_use_ = std::move(heads);
+  index->table_ = from_file.table_;
+  index->id_of_local_ = index->table_->data();
+  index->TakeOverrides(newest, written, slots);
   return index;
+}
+
+std::shared_ptr<const Ipv4Index> Ipv4Index::WithoutBaseUse() const {
+  std::shared_ptr<Ipv4Index> index(new Ipv4Index(*this));
+  // Of the heads behind the base's data, which stay as long as that does.
+  RBLD_CHECK(next_base_ == nullptr, "the heads are of two bases");
+  index->base_use_ = nullptr;
+  return index;
+}
+
+uint32_t Ipv4Index::SlotsWithin(uint64_t bytes) const {
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    const Ipv4BlockHead head = top_[slot];
+    if (HasData(head) &&
+        BaseOffset(head) + Ipv4BlockView(head, data_).SizeBytes(head) > bytes) {
+      return slot;
+    }
+  }
+  return kBlocks;
+}
+
+void Ipv4Index::ReleaseBaseBelow(uint32_t slots) const {
+  for (uint32_t slot = slots; slot < kBlocks; ++slot) {
+    if (HasData(top_[slot])) return base_->Release(BaseOffset(top_[slot]));
+  }
 }
 
 void Ipv4Index::SetBase(std::shared_ptr<const PageRegion> base,
                         uint64_t top_offset, std::vector<ValueSetId> table) {
   base_ = std::move(base);
+  base_use_ = std::make_shared<const char>();
   data_ = base_->data();
   top_ = reinterpret_cast<const Ipv4BlockHead*>(base_->data() + top_offset);
   table_ = std::make_shared<const std::vector<ValueSetId>>(std::move(table));

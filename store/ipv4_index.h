@@ -110,6 +110,24 @@ class Ipv4Index {
                                                   const Ipv4Index& written,
                                                   const Ipv4Index& from_file);
 
+  // The same in steps, so that the memory of the old base can go before that of
+  // the new one has all come. A step takes the blocks below `slots` from the
+  // new base, and the others from the old one; slots only grow. Null also where
+  // the two cannot be one index.
+  static std::shared_ptr<const Ipv4Index> PartlyRebased(
+      const Ipv4Index& newest, const Ipv4Index& written,
+      const Ipv4Index& from_file, uint32_t slots);
+  // How many of the first blocks lie in so many bytes of the base.
+  uint32_t SlotsWithin(uint64_t bytes) const;
+  // Expires with the last index that reads what this one reads of its bases …
+  std::weak_ptr<const void> base_use() const { return base_use_; }
+  // … an equal one that does not count left out. That must not be asked for
+  // what has been given back.
+  std::shared_ptr<const Ipv4Index> WithoutBaseUse() const;
+  // Gives back the memory of the first blocks of the base; those who read them
+  // must be gone.
+  void ReleaseBaseBelow(uint32_t slots) const;
+
  private:
   friend class Ipv4IndexBuilder;
 
@@ -170,12 +188,29 @@ class Ipv4Index {
   static std::shared_ptr<const HeapBlock> MakeBlock(
       absl::Span<const Ipv4Piece> pieces);
   static uint64_t HeapBytes(const HeapBlock* block);
+  // Those of `newest`, but below `slots` only what is not in `written`.
+  void TakeOverrides(const Ipv4Index& newest, const Ipv4Index& written,
+                     uint32_t slots);
   void SetBase(std::shared_ptr<const PageRegion> base, uint64_t top_offset,
                std::vector<ValueSetId> table);
 
+  // What `place` counts from, of a block that has data, in bytes from the
+  // base's beginning.
+  uint64_t BaseOffset(Ipv4BlockHead head) const {
+    return static_cast<uint64_t>(data_ - base_->data()) +
+           uint64_t{4} * head.place;
+  }
+  static bool HasData(Ipv4BlockHead head) {
+    return head.kind() >= Ipv4BlockHead::kEntries;
+  }
+
   // The base: one region of the blocks' data and, behind them, their heads;
-  // null if it is empty. The two pointers point into it.
+  // null if it is empty. The two pointers point into it, but between two bases:
+  // then the heads are base_use_'s, and the places count from whichever base
+  // lies before the other.
   std::shared_ptr<const PageRegion> base_;
+  std::shared_ptr<const PageRegion> next_base_;
+  std::shared_ptr<const void> base_use_;
   const Ipv4BlockHead* top_ = nullptr;  // kBlocks of them
   const char* data_ = nullptr;
   // The value set ids of the base, by the ids in its blocks.

@@ -118,6 +118,7 @@ class NaiveLookupTest : public testing::Test {
     options.index_file_min_records = 1;
     options.index_file_max_changes = 300;
     options.index_file_look_milliseconds = 5;
+    options.index_file_least_part_bytes = 4096;
     ListSpec list;
     list.name = "relays";
     list.default_values = {{0x7f000002, "", 0}};

@@ -16,6 +16,10 @@ constexpr uint64_t kMaxGroupChanges = 20'000;
 constexpr uint64_t kMaxExpiriesPerCommit = 5'000;
 // How often the thread looks at the clock when nobody asks for anything.
 constexpr std::chrono::milliseconds kTick{100};
+// Between two groups, if there is more than one request for the second; and how
+// many groups are not waited with after one for which there was not.
+constexpr std::chrono::microseconds kGather{2000};
+constexpr int kLonelyGroups = 64;
 constexpr int64_t kIdempotencySeconds = 86400;
 
 std::string IdempotencyKey(const std::string& key) {
@@ -352,16 +356,43 @@ absl::Status PublisherImpl::RunInBatch(RelayCasesImpl::Stage stage) {
   return waiter.result.status();
 }
 
+// How long to wait for more requests, where they come so often that several can
+// share what a group costs: a sync, a view, and what the workers do to see it.
+std::chrono::nanoseconds PublisherImpl::GatherTime() {
+  if (queue_.empty() || queue_.front()->work || stopping_) return {};
+  const auto now = std::chrono::steady_clock::now();
+  const auto until = last_group_ + kGather;
+  last_group_ = now;
+  if (now >= until) return {};
+  if (lonely_groups_ > 0) {
+    --lonely_groups_;
+    return {};
+  }
+  last_group_ = until;
+  return until - now;
+}
+
 void PublisherImpl::Loop() {
   // Changes wait for it while queries keep a worker busy.
-  TakeShortTurns();
+  TakeTurnsOf(kTurnOfChanges);
   while (true) {
     std::vector<Waiter*> group;
     bool stop = false;
+    std::chrono::nanoseconds gather{};
     {
       MutexLock lock(&queue_mutex_);
       if (queue_.empty() && !stopping_)
         queue_changed_.WaitFor(&queue_mutex_, kTick);
+      gather = GatherTime();
+    }
+    // Who asks for more meanwhile does not wake it.
+    if (gather.count() > 0) std::this_thread::sleep_for(gather);
+    {
+      MutexLock lock(&queue_mutex_);
+      // One client that waits for each reply gains nothing.
+      if (gather.count() > 0 && queue_.size() == 1) {
+        lonely_groups_ = kLonelyGroups;
+      }
       uint64_t changes = 0;
       while (!queue_.empty() && group.size() < kMaxGroupRequests &&
              changes < kMaxGroupChanges) {

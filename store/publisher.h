@@ -118,6 +118,8 @@ struct PublisherOptions {
   // when a tenth of that do. It is looked for that so often.
   uint64_t index_file_max_changes = 50'000;
   int index_file_look_milliseconds = 1000;
+  // The new one then takes the old one's place in parts of this size or more.
+  uint64_t index_file_least_part_bytes = 4 << 20;
   // For tests that lose unsynced data or fail I/O.
   std::shared_ptr<rocksdb::FileSystem> file_system;
   bool sync = true;

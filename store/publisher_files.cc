@@ -33,6 +33,8 @@ constexpr std::chrono::milliseconds kWait{20};
 // The same while changes wait for it.
 constexpr int kMostShortWaits = 100;
 constexpr std::chrono::microseconds kShortWait{100};
+// An IPv4 base is exchanged in so many parts, or in fewer.
+constexpr uint64_t kMostParts = 16;
 
 uint64_t ChangedBytes(const ListIndex& index) {
   return index.ipv4->ChangedBytes() + index.ipv6->ChangedBytes() +
@@ -200,6 +202,160 @@ absl::Status PublisherImpl::WriteOneIndexFile(const std::string& name,
 
 // Puts the file just written under the index, so that what was changed before
 // needs no memory of its own any more.
+class PublisherImpl::Rebase {
+ public:
+  Rebase(PublisherImpl* publisher, std::string name, IndexFile file,
+         std::shared_ptr<const ListIndex> written,
+         std::shared_ptr<const ListIndex> from_file)
+      : publisher_(*publisher),
+        name_(std::move(name)),
+        file_(std::move(file)),
+        from_file_(std::move(from_file)) {
+    auto kept = std::make_shared<ListIndex>(*written);
+    kept->ipv4 = written->ipv4->WithoutBaseUse();
+    written_ = std::move(kept);
+  }
+
+  absl::Status Run();
+
+ private:
+  // What the newest index becomes; null: it cannot.
+  using Change =
+      std::function<std::shared_ptr<const ListIndex>(const ListIndex& newest)>;
+
+  absl::Status MoveIpv4InParts();
+  absl::Status Finish();
+  // Installs what `change` makes of the newest index. True if it did.
+  absl::StatusOr<bool> Install(const Change& change);
+  // Whether the object behind `use` is gone, after waiting for that.
+  bool IsGone(const std::weak_ptr<const void>& use);
+  bool IsGoneSoon(const std::weak_ptr<const void>& use);
+
+  PublisherImpl& publisher_;
+  const std::string name_;
+  IndexFile file_;
+  // Not a user of its base.
+  std::shared_ptr<const ListIndex> written_;
+  std::shared_ptr<const ListIndex> from_file_;
+};
+
+absl::Status PublisherImpl::Rebase::Run() {
+  absl::Status status = MoveIpv4InParts();
+  return status.ok() ? Finish() : status;
+}
+
+absl::StatusOr<bool> PublisherImpl::Rebase::Install(const Change& change) {
+  bool installed = false;
+  absl::Status status = publisher_.RunOnThread([&]() -> absl::Status {
+    std::weak_ptr<const ListIndex> old;
+    {
+      MutexLock lock(&publisher_.state_mutex_);
+      const auto newest = publisher_.indexes_.find(name_);
+      if (newest == publisher_.indexes_.end() ||
+          publisher_.unshown_.count(name_) != 0) {
+        return absl::OkStatus();
+      }
+      std::shared_ptr<const ListIndex> changed = change(*newest->second);
+      if (changed == nullptr) return absl::OkStatus();
+      old = newest->second;
+      newest->second = std::move(changed);
+      installed = true;
+      publisher_.PublishView();
+    }
+    // At once, and not when the other thread is next given its turn: there is
+    // room for one base.
+    IsGoneSoon(old);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return installed;
+}
+
+bool PublisherImpl::Rebase::IsGoneSoon(const std::weak_ptr<const void>& use) {
+  for (int i = 0; i < kMostShortWaits; ++i) {
+    if (publisher_.options_.free_old_views)
+      publisher_.options_.free_old_views();
+    if (use.expired()) return true;
+    std::this_thread::sleep_for(kShortWait);
+  }
+  return false;
+}
+
+bool PublisherImpl::Rebase::IsGone(const std::weak_ptr<const void>& use) {
+  for (int i = 0; i < kMostWaits; ++i) {
+    if (publisher_.options_.free_old_views)
+      publisher_.options_.free_old_views();
+    if (use.expired()) return true;
+    MutexLock lock(&publisher_.files_mutex_);
+    if (publisher_.files_stopping_) return false;
+    publisher_.files_wake_.WaitFor(&publisher_.files_mutex_, kWait);
+  }
+  return false;
+}
+
+// A part of the file comes into memory, queries read it there, and then that
+// part of the old base goes.
+absl::Status PublisherImpl::Rebase::MoveIpv4InParts() {
+  const uint64_t part_bytes =
+      std::max(publisher_.options_.index_file_least_part_bytes,
+               file_.ipv4_bytes() / kMostParts);
+  const Ipv4Index& old_base = *written_->ipv4;
+  std::weak_ptr<const void> use = old_base.base_use();
+  for (uint64_t end = part_bytes; end < file_.ipv4_bytes(); end += part_bytes) {
+    // What cannot be moved stays mapped.
+    file_.MoveIpv4ToMemory(end);
+    const uint32_t slots = from_file_->ipv4->SlotsWithin(end);
+    std::weak_ptr<const void> next_use;
+    absl::StatusOr<bool> installed = Install(
+        [&](const ListIndex& newest) -> std::shared_ptr<const ListIndex> {
+          auto changed = std::make_shared<ListIndex>(newest);
+          changed->ipv4 = Ipv4Index::PartlyRebased(*newest.ipv4, old_base,
+                                                   *from_file_->ipv4, slots);
+          if (changed->ipv4 == nullptr) return nullptr;
+          next_use = changed->ipv4->base_use();
+          return changed;
+        });
+    if (!installed.ok()) return installed.status();
+    // Whoever looks for longer at what was before, such as a dump, keeps all of
+    // it until he is done.
+    if (!*installed || !IsGone(use)) return absl::OkStatus();
+    old_base.ReleaseBaseBelow(slots);
+    use = next_use;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublisherImpl::Rebase::Finish() {
+  std::weak_ptr<const ListIndex> old;
+  absl::StatusOr<bool> installed =
+      Install([&](const ListIndex& newest) -> std::shared_ptr<const ListIndex> {
+        auto changed = std::make_shared<ListIndex>(newest);
+        changed->ipv4 = Ipv4Index::Rebased(*newest.ipv4, *written_->ipv4,
+                                           *from_file_->ipv4);
+        changed->ipv6 = Ipv6Index::Rebased(*newest.ipv6, *written_->ipv6,
+                                           *from_file_->ipv6);
+        changed->names = NameIndex::Rebased(*newest.names, *written_->names,
+                                            *from_file_->names);
+        // An import has built it anew meanwhile.
+        if (changed->ipv4 == nullptr || changed->ipv6 == nullptr ||
+            changed->names == nullptr) {
+          return nullptr;
+        }
+        old = publisher_.indexes_.find(name_)->second;
+        written_.reset();
+        return changed;
+      });
+  from_file_.reset();
+  if (!installed.ok() || !*installed) return installed.status();
+  // The old index first gives up its memory.
+  IsGone(old);
+  if (!file_.MoveToMemory()) {
+    LogWarning(absl::StrCat("list ", name_,
+                            ": part of the index stays mapped from its file"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PublisherImpl::RebaseIndex(
     const std::string& name, ListId list,
     std::shared_ptr<const ListIndex> written) {
@@ -209,64 +365,14 @@ absl::Status PublisherImpl::RebaseIndex(
   absl::StatusOr<std::shared_ptr<const ListIndex>> from_file =
       file->Map(database_->dictionary().values().get());
   if (!from_file.ok()) return from_file.status();
-  std::weak_ptr<const ListIndex> old;
-  bool installed = false;
-  const auto install = [&]() -> absl::Status {
-    MutexLock lock(&state_mutex_);
-    const auto newest = indexes_.find(name);
-    if (newest == indexes_.end() || unshown_.count(name) != 0) {
-      return absl::OkStatus();
-    }
-    auto rebased = std::make_shared<ListIndex>(*newest->second);
-    rebased->ipv4 = Ipv4Index::Rebased(*newest->second->ipv4, *written->ipv4,
-                                       *(*from_file)->ipv4);
-    rebased->ipv6 = Ipv6Index::Rebased(*newest->second->ipv6, *written->ipv6,
-                                       *(*from_file)->ipv6);
-    rebased->names = NameIndex::Rebased(*newest->second->names, *written->names,
-                                        *(*from_file)->names);
-    // An import has built it anew meanwhile.
-    if (rebased->ipv4 == nullptr || rebased->ipv6 == nullptr ||
-        rebased->names == nullptr) {
-      return absl::OkStatus();
-    }
-    old = newest->second;
-    newest->second = std::move(rebased);
-    installed = true;
-    PublishView();
-    return absl::OkStatus();
-  };
-  const auto free_old = [&] {
-    if (options_.free_old_views) options_.free_old_views();
-    return old.expired();
-  };
-  absl::Status status = RunOnThread([&] {
-    absl::Status done = install();
-    written.reset();
-    from_file->reset();
-    // At once, and not when this thread is next given its turn: each query
-    // brings pages of the file into memory, and there is room for one base.
-    for (int i = 0; installed && i < kMostShortWaits && !free_old(); ++i) {
-      std::this_thread::sleep_for(kShortWait);
-    }
-    return done;
-  });
-  if (!status.ok() || !installed) return status;
-  // Whoever looks at it for longer, such as a dump.
-  for (int i = 0; i < kMostWaits && !free_old(); ++i) {
-    MutexLock lock(&files_mutex_);
-    if (files_stopping_) return absl::OkStatus();
-    files_wake_.WaitFor(&files_mutex_, kWait);
-  }
-  if (!file->MoveToMemory()) {
-    LogWarning(absl::StrCat("list ", name,
-                            ": part of the index stays mapped from its file"));
-  }
-  return absl::OkStatus();
+  return Rebase(this, name, *std::move(file), std::move(written),
+                *std::move(from_file))
+      .Run();
 }
 
 void PublisherImpl::FilesLoop() {
   // Who asks must not notice.
-  TakeTurnsBehindOthers();
+  TakeFewTurns();
   const std::chrono::milliseconds look(options_.index_file_look_milliseconds);
   while (true) {
     {

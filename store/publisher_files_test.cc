@@ -28,6 +28,7 @@ class PublisherFilesTest : public testing::Test {
     options_.clock = &clock_;
     options_.index_file_min_records = 1;
     options_.index_file_look_milliseconds = 5;
+    options_.index_file_least_part_bytes = 4096;
     Open();
   }
   void TearDown() override {

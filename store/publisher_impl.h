@@ -9,6 +9,7 @@
 #ifndef RBLD_STORE_PUBLISHER_IMPL_H_
 #define RBLD_STORE_PUBLISHER_IMPL_H_
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -71,6 +72,7 @@ class PublisherImpl : public Publisher {
 
   // ---- the publisher's thread (publisher.cc) ----
   void Loop();
+  std::chrono::nanoseconds GatherTime() RBLD_REQUIRES(queue_mutex_);
   void RunGroup(const std::vector<Waiter*>& group);
   void RunRequest(
       Waiter* waiter, StagedBatch* staged,
@@ -153,6 +155,7 @@ class PublisherImpl : public Publisher {
   absl::Status WriteOneIndexFile(const std::string& name, ListId list,
                                  uint64_t sequence, const ListIndex& index,
                                  uint64_t changes_behind);
+  class Rebase;
   absl::Status RebaseIndex(const std::string& name, ListId list,
                            std::shared_ptr<const ListIndex> written);
   void FilesLoop();
@@ -204,6 +207,8 @@ class PublisherImpl : public Publisher {
   std::map<ListId, IndexFileState> index_files_ RBLD_GUARDED_BY(state_mutex_);
 
   // ---- the thread's own ----
+  std::chrono::steady_clock::time_point last_group_;
+  int lonely_groups_ = 0;
   int64_t next_expiry_ = 0;  // 0: none
   uint64_t journal_changes_ = 0;
   int64_t last_trim_ = 0;

@@ -102,7 +102,7 @@ def changeload(server, seconds, skip=0, remove=False):
     It shares its core with the load, and goes before it where it may: how long
     it would wait for that says nothing of the server.
     """
-    first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
+    first = ["chrt", "--fifo", "1"] if os.geteuid() == 0 else []
     argv = first + ["taskset", "-c", str(bench.CLIENT_CPU),
             daemon.runfile("tests/bench/changeload"),
             "--socket=" + server.rbld.socket_path, "--list=relays",
