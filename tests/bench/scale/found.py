@@ -6,11 +6,17 @@ import tempfile
 
 
 def merged(before, now):
-    """What was found now, and before of the parts that now has not."""
-    if not isinstance(before, dict):
+    """What was found now, and before of the parts that now has not, or of
+    servers that now were not asked for it."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
         return now
-    return dict(before, **{part: one for part, one in now.items()
-                           if one or part == "missing"})
+    found = dict(before)
+    for part, one in now.items():
+        if part == "missing":
+            found[part] = one
+        elif one:
+            found[part] = merged(before.get(part), one)
+    return found
 
 
 class Keeper:

@@ -243,11 +243,13 @@ class FoundTest(unittest.TestCase):
             path = scratch.join("found.json")
             first = found.Keeper(path, {"rounds": 1})
             of_sizes = first.results.setdefault("sizes", {})
-            first.take("10", lambda: {"cpu": {"a": 1}, "start": {"a": 2},
+            first.take("10", lambda: {"cpu": {"a": [1]}, "start": {"a": 2},
+                                      "memory": {"a": {"asked": 5}},
                                       "missing": {"b": "no"}}, (), of_sizes)
             again = found.Keeper(path, {"rounds": 5})
             of_sizes = again.results["sizes"]
-            again.take("10", lambda: {"cpu": {"a": 3}, "start": {},
+            again.take("10", lambda: {"cpu": {"a": [3]}, "start": {},
+                                      "memory": {"a": {"started": 4}},
                                       "missing": {}}, (), of_sizes)
 
             def fails():
@@ -257,8 +259,10 @@ class FoundTest(unittest.TestCase):
             with open(path, encoding="utf-8") as text:
                 self.assertEqual(json.load(text), {
                     "meta": {"rounds": 5}, "missing": {"20": "no room"},
-                    "sizes": {"10": {"cpu": {"a": 3}, "start": {"a": 2},
-                                     "missing": {}}}})
+                    "sizes": {"10": {
+                        "cpu": {"a": [3]}, "start": {"a": 2},
+                        "memory": {"a": {"started": 4, "asked": 5}},
+                        "missing": {}}}})
 
 
 class GeneratorTest(unittest.TestCase):
