@@ -20,6 +20,8 @@ constexpr int kLowPriority = 12;
 void TakeFewTurns() { setpriority(PRIO_PROCESS, 0, kLowPriority); }
 
 void TakeTurnsOf(int microseconds) {
+  // A policy that somebody has chosen for the process stays.
+  if (syscall(SYS_sched_getscheduler, 0) != SCHED_NORMAL) return;
   struct sched_attr attributes = {};
   attributes.size = sizeof(attributes);
   attributes.sched_policy = SCHED_NORMAL;

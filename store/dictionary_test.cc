@@ -129,20 +129,16 @@ TEST_P(ManySetsTest, AreToldApartWhereHashesCollide) {
   const int count = GetParam();
   const BlobId other = dictionary().InternValues(Reason(-1)).value();
   const BlobId third = dictionary().InternValues(Reason(-2)).value();
-  std::map<std::string, std::string> entries;
-  std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
-      rocksdb::ReadOptions(), database_->family(FamilyId::kBlobIds)));
   const auto read = [&] {
-    it.reset(database_->db()->NewIterator(
+    std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
         rocksdb::ReadOptions(), database_->family(FamilyId::kBlobIds)));
     std::map<std::string, std::string> found;
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
       found[it->key().ToString()] = it->value().ToString();
     }
-    it.reset();
     return found;
   };
-  entries = read();
+  const std::map<std::string, std::string> entries = read();
   const BlobId first = dictionary().InternValues(Reason(1)).value();
   std::string hash;
   for (const auto& [key, ids] : read()) {

@@ -495,9 +495,9 @@ std::shared_ptr<const Ipv4Index> Ipv4Index::PartlyRebased(
 
 std::shared_ptr<const Ipv4Index> Ipv4Index::WithoutBaseUse() const {
   std::shared_ptr<Ipv4Index> index(new Ipv4Index(*this));
-  // Of the heads behind the base's data, which stay as long as that does.
-  RBLD_CHECK(next_base_ == nullptr, "the heads are of two bases");
-  index->base_use_ = nullptr;
+  // Where the heads lie behind the base's data, they stay as long as that does;
+  // between two bases they are what would go.
+  if (next_base_ == nullptr) index->base_use_ = nullptr;
   return index;
 }
 

@@ -121,8 +121,8 @@ class Ipv4Index {
   uint32_t SlotsWithin(uint64_t bytes) const;
   // Expires with the last index that reads what this one reads of its bases …
   std::weak_ptr<const void> base_use() const { return base_use_; }
-  // … an equal one that does not count left out. That must not be asked for
-  // what has been given back.
+  // … an equal one that does not count left out, which must not be asked for
+  // what has been given back. (One between two bases always counts.)
   std::shared_ptr<const Ipv4Index> WithoutBaseUse() const;
   // Gives back the memory of the first blocks of the base; those who read them
   // must be gone.

@@ -227,9 +227,11 @@ class PublisherImpl::Rebase {
   absl::Status Finish();
   // Installs what `change` makes of the newest index. True if it did.
   absl::StatusOr<bool> Install(const Change& change);
-  // Whether the object behind `use` is gone, after waiting for that.
+  // Whether the object behind `use` is gone; and waiting for that, on the
+  // publisher's thread and on this one.
   bool IsGone(const std::weak_ptr<const void>& use);
-  bool IsGoneSoon(const std::weak_ptr<const void>& use);
+  void AwaitBriefly(const std::weak_ptr<const void>& use);
+  bool Await(const std::weak_ptr<const void>& use);
 
   PublisherImpl& publisher_;
   const std::string name_;
@@ -264,28 +266,28 @@ absl::StatusOr<bool> PublisherImpl::Rebase::Install(const Change& change) {
     }
     // At once, and not when the other thread is next given its turn: there is
     // room for one base.
-    IsGoneSoon(old);
+    AwaitBriefly(old);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
   return installed;
 }
 
-bool PublisherImpl::Rebase::IsGoneSoon(const std::weak_ptr<const void>& use) {
-  for (int i = 0; i < kMostShortWaits; ++i) {
-    if (publisher_.options_.free_old_views)
-      publisher_.options_.free_old_views();
-    if (use.expired()) return true;
-    std::this_thread::sleep_for(kShortWait);
-  }
-  return false;
+bool PublisherImpl::Rebase::IsGone(const std::weak_ptr<const void>& use) {
+  const auto& free_old_views = publisher_.options_.free_old_views;
+  if (free_old_views) free_old_views();
+  return use.expired();
 }
 
-bool PublisherImpl::Rebase::IsGone(const std::weak_ptr<const void>& use) {
+void PublisherImpl::Rebase::AwaitBriefly(const std::weak_ptr<const void>& use) {
+  for (int i = 0; i < kMostShortWaits && !IsGone(use); ++i) {
+    std::this_thread::sleep_for(kShortWait);
+  }
+}
+
+bool PublisherImpl::Rebase::Await(const std::weak_ptr<const void>& use) {
   for (int i = 0; i < kMostWaits; ++i) {
-    if (publisher_.options_.free_old_views)
-      publisher_.options_.free_old_views();
-    if (use.expired()) return true;
+    if (IsGone(use)) return true;
     MutexLock lock(&publisher_.files_mutex_);
     if (publisher_.files_stopping_) return false;
     publisher_.files_wake_.WaitFor(&publisher_.files_mutex_, kWait);
@@ -318,7 +320,7 @@ absl::Status PublisherImpl::Rebase::MoveIpv4InParts() {
     if (!installed.ok()) return installed.status();
     // Whoever looks for longer at what was before, such as a dump, keeps all of
     // it until he is done.
-    if (!*installed || !IsGone(use)) return absl::OkStatus();
+    if (!*installed || !Await(use)) return absl::OkStatus();
     old_base.ReleaseBaseBelow(slots);
     use = next_use;
   }
@@ -348,7 +350,7 @@ absl::Status PublisherImpl::Rebase::Finish() {
   from_file_.reset();
   if (!installed.ok() || !*installed) return installed.status();
   // The old index first gives up its memory.
-  IsGone(old);
+  Await(old);
   if (!file_.MoveToMemory()) {
     LogWarning(absl::StrCat("list ", name_,
                             ": part of the index stays mapped from its file"));
