@@ -22,6 +22,33 @@ void WriteRecordHead(uint8_t* out, RrType type, uint32_t ttl_seconds,
 
 }  // namespace
 
+bool CutToQuestion(uint8_t* message, size_t* bytes) {
+  size_t end = kHeaderBytes;
+  if (ReadU16(message + 4) != 0) {
+    const int name_bytes =
+        WireNameBytes(message + kHeaderBytes, *bytes - kHeaderBytes);
+    if (name_bytes <= 0) return false;
+    end += static_cast<size_t>(name_bytes) + 4;
+  }
+  // An OPT record without options is last: the root, its type, …, no rdata.
+  const bool additional = ReadU16(message + 10) != 0;
+  const bool keeps_opt = additional && *bytes >= end + kOptBytes &&
+                         message[*bytes - kOptBytes] == 0 &&
+                         ReadU16(message + *bytes - kOptBytes + 1) ==
+                             static_cast<uint16_t>(RrType::kOpt) &&
+                         ReadU16(message + *bytes - 2) == 0;
+  const size_t kept = end + (keeps_opt ? kOptBytes : 0);
+  if (kept >= *bytes) return false;
+  if (keeps_opt)
+    memmove(message + end, message + *bytes - kOptBytes, kOptBytes);
+  WriteU16(message + 2, ReadU16(message + 2) | kFlagTc);
+  WriteU16(message + 6, 0);
+  WriteU16(message + 8, 0);
+  WriteU16(message + 10, keeps_opt ? 1 : 0);
+  *bytes = kept;
+  return true;
+}
+
 ResponseWriter::ResponseWriter(const Query& query, Rcode rcode,
                                bool authoritative, uint8_t* out,
                                size_t limit_bytes)

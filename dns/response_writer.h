@@ -26,6 +26,11 @@ inline constexpr int kRecordHeadBytes = 12;
 // An OPT record without options (RFC 6891 §6.1.2).
 inline constexpr int kOptBytes = 11;
 
+// Makes of a whole reply of `*bytes` bytes one that says with TC that it did
+// not fit: its header and its question, no records, and OPT only if that has no
+// options. False when nothing could be taken away.
+bool CutToQuestion(uint8_t* message, size_t* bytes);
+
 class ResponseWriter {
  public:
   // Writes the header and, if the query has one, its question, byte for byte

@@ -83,6 +83,42 @@ TEST_F(ResponseWriterTest, TruncatesToNothingAndKeepsOpt) {
   EXPECT_EQ(size_t{12 + 18 + 11}, size);
 }
 
+TEST_F(ResponseWriterTest, CutsAWholeReplyToItsQuestion) {
+  for (const bool edns : {false, true}) {
+    QueryBuilder builder(7);
+    builder.Question("zone.example", RrType::kA);
+    if (edns) builder.Opt(1232, 0, "", true);
+    Read(builder);
+    ResponseWriter writer(query_, Rcode::kNoError, true, out_, 512);
+    for (uint32_t i = 0; i < 9; ++i) ASSERT_TRUE(writer.AddA(1, i));
+    size_t size = writer.Finish();
+    ASSERT_TRUE(CutToQuestion(out_, &size));
+    EXPECT_EQ(size_t{12 + 18} + (edns ? 11 : 0), size);
+    const Packet packet = Parse(out_, size);
+    EXPECT_EQ(7, ldns_pkt_id(packet.get()));
+    EXPECT_TRUE(ldns_pkt_tc(packet.get()));
+    EXPECT_TRUE(ldns_pkt_aa(packet.get()));
+    EXPECT_EQ(1, ldns_pkt_qdcount(packet.get()));
+    EXPECT_EQ(0, ldns_pkt_ancount(packet.get()));
+    EXPECT_EQ(edns, ldns_pkt_edns(packet.get()));
+    EXPECT_EQ(edns, ldns_pkt_edns_do(packet.get()));
+    // There is nothing more to take away.
+    EXPECT_FALSE(CutToQuestion(out_, &size));
+  }
+}
+
+TEST_F(ResponseWriterTest, CutsAnOptRecordThatHasOptions) {
+  Read(QueryBuilder().Question("zone.example", RrType::kA).Opt(1232));
+  ResponseWriter writer(query_, Rcode::kRefused, false, out_, 512);
+  writer.SetExtendedError(ExtendedError::kNotAuthoritative);
+  size_t size = writer.Finish();
+  ASSERT_TRUE(CutToQuestion(out_, &size));
+  EXPECT_EQ(size_t{12 + 18}, size);
+  const Packet packet = Parse(out_, size);
+  EXPECT_EQ(LDNS_RCODE_REFUSED, ldns_pkt_get_rcode(packet.get()));
+  EXPECT_FALSE(ldns_pkt_edns(packet.get()));
+}
+
 TEST_F(ResponseWriterTest, FillsTheLimitToTheLastByte) {
   Read(QueryBuilder().Question("zone.example", RrType::kTxt));
   ResponseWriter writer(query_, Rcode::kNoError, true, out_, 512);

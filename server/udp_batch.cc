@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "dns/response_writer.h"
 #include "server/query_log.h"
 
 namespace rbld {
@@ -33,18 +32,6 @@ uint16_t PortOf(const ClientAddress& client) {
   static_assert(offsetof(sockaddr_in, sin_port) ==
                 offsetof(sockaddr_in6, sin6_port));
   return client.ipv4.sin_port;
-}
-
-// recvfrom and sendto without the C library's: there each is a point where its
-// thread might be cancelled, which costs two atomic operations a call in a
-// process with several threads.
-ssize_t ReceiveFrom(int fd, uint8_t* bytes, size_t count, int flags,
-                    sockaddr* address, socklen_t* address_bytes) {
-  return syscall(SYS_recvfrom, fd, bytes, count, flags, address, address_bytes);
-}
-ssize_t SendTo(int fd, const void* bytes, size_t count, int flags,
-               const void* address, socklen_t address_bytes) {
-  return syscall(SYS_sendto, fd, bytes, count, flags, address, address_bytes);
 }
 
 // Turns what the kernel said of a query's arrival into what it wants to hear
@@ -117,28 +104,10 @@ void UdpBatch::PrepareReceive(bool wildcard) {
   received_ = 0;
 }
 
-int UdpBatch::Receive(int fd, bool wildcard, bool wait) {
-  Buffers& buffers = *buffers_;
-  if (wildcard) {
-    return recvmmsg(fd, buffers.received, kUdpBatchMessages,
-                    wait ? MSG_WAITFORONE : MSG_DONTWAIT, nullptr);
-  }
-  int count = 0;
-  for (; count < kUdpSingleMessages; ++count) {
-    msghdr& header = buffers.received[count].msg_hdr;
-    const ssize_t bytes =
-        ReceiveFrom(fd, buffers.receive_bytes[count], kUdpReceiveBytes,
-                    wait && count == 0 ? 0 : MSG_DONTWAIT,
-                    &buffers.clients[count].any, &header.msg_namelen);
-    if (bytes < 0) break;
-    buffers.received[count].msg_len = static_cast<unsigned>(bytes);
-  }
-  return count;
-}
-
 int UdpBatch::Serve(int fd, bool wildcard, bool wait) {
   PrepareReceive(wildcard);
-  const int count = Receive(fd, wildcard, wait);
+  const int count = recvmmsg(fd, buffers_->received, kUdpBatchMessages,
+                             wait ? MSG_WAITFORONE : MSG_DONTWAIT, nullptr);
   if (count <= 0) return 0;
   received_ = count;
   stats_->counters.udp_batches.Add();
@@ -154,7 +123,7 @@ int UdpBatch::Serve(int fd, bool wildcard, bool wait) {
                   now_seconds, wildcard);
     }
   }
-  Send(fd, wildcard);
+  Send(fd);
   if (stats_->log != nullptr) [[unlikely]]
     stats_->log->Flush();
   return count;
@@ -208,22 +177,13 @@ void UdpBatch::AnswerGroup(const Snapshot& snapshot, int first, int last,
   }
 }
 
-int UdpBatch::SendSome(int fd, bool wildcard, int first) {
-  if (wildcard) {
-    return sendmmsg(fd, buffers_->replies + first,
-                    static_cast<unsigned>(replies_ - first), MSG_DONTWAIT);
-  }
-  const msghdr& reply = buffers_->replies[first].msg_hdr;
-  return SendTo(fd, reply.msg_iov->iov_base, reply.msg_iov->iov_len,
-                MSG_DONTWAIT, reply.msg_name, reply.msg_namelen) < 0
-             ? -1
-             : 1;
-}
-
-void UdpBatch::Send(int fd, bool wildcard) {
+void UdpBatch::Send(int fd) {
+  mmsghdr* const replies = buffers_->replies;
   int sent = 0;
   while (sent < replies_) {
-    const int count = SendSome(fd, wildcard, sent);
+    const int count =
+        sendmmsg(fd, replies + sent, static_cast<unsigned>(replies_ - sent),
+                 MSG_DONTWAIT);
     if (count > 0) {
       sent += count;
       continue;
@@ -235,6 +195,13 @@ void UdpBatch::Send(int fd, bool wildcard) {
       stats_->counters.udp_send_drops.Add(
           static_cast<uint64_t>(replies_ - sent));
       return;
+    }
+    iovec& reply = *replies[sent].msg_hdr.msg_iov;
+    // Longer than its interface takes in one piece: the client shall ask by
+    // TCP.
+    if (count < 0 && errno == EMSGSIZE &&
+        CutToQuestion(static_cast<uint8_t*>(reply.iov_base), &reply.iov_len)) {
+      continue;
     }
     // This one cannot be sent (no route, filtered); the others may.
     stats_->counters.udp_send_drops.Add();

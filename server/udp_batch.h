@@ -27,9 +27,6 @@ inline constexpr int kUdpReceiveBytes = 2048;
 // How many queries are read, and their index entries prefetched, before the
 // first of them is answered. The prepared ones fit into the L1 cache together.
 inline constexpr int kUdpPrefetchGroup = 16;
-// Messages that are received one by one before the first is answered. Few, so
-// that under load the last receive seldom comes in vain.
-inline constexpr int kUdpSingleMessages = 16;
 
 class UdpBatch {
  public:
@@ -49,16 +46,11 @@ class UdpBatch {
   struct Buffers;
 
   void PrepareReceive(bool wildcard);
-  // Both return what recvmmsg and sendmmsg do. Where the kernel need not tell
-  // and be told of our address, one call for each message costs less: it copies
-  // no headers.
-  int Receive(int fd, bool wildcard, bool wait);
-  int SendSome(int fd, bool wildcard, int first);
   // Answers messages first..last-1 of the batch; adds the replies to those to
   // be sent.
   void AnswerGroup(const Snapshot& snapshot, int first, int last,
                    int64_t now_seconds, bool wildcard);
-  void Send(int fd, bool wildcard);
+  void Send(int fd);
 
   SnapshotHolder::Reader* const snapshots_;
   WorkerStats* const stats_;

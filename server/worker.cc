@@ -36,6 +36,11 @@ struct Worker::UdpSocket {
   bool wildcard;
   // Nothing else would be kept waiting but TCP, for a moment.
   bool may_wait;
+  // Not watched by the loop.
+  bool busy = false;
+  // Messages in the loop's millisecond `counted_ms`.
+  uint64_t counted_ms = 0;
+  int messages = 0;
   Worker* worker;
 };
 
@@ -72,6 +77,8 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
         absl::StrCat("cannot make a wake-up handle: ", uv_strerror(error)));
   }
   wake_.data = this;
+  uv_idle_init(&loop_, &busy_turns_);
+  busy_turns_.data = this;
   tcp_server_ = std::make_unique<TcpServer>(&loop_, tcp_limits_, &snapshots_,
                                             stats_, clock_);
   for (SocketPair& pair : sockets) {
@@ -87,22 +94,66 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
     }
     udp->poll.data = udp.get();
     if (absl::Status s = SetWaiting(udp->socket.get()); !s.ok()) return s;
-    uv_poll_start(
-        &udp->poll, UV_READABLE,
-        [](uv_poll_t* poll, int /*status*/, int /*events*/) {
-          auto* const self = static_cast<UdpSocket*>(poll->data);
-          UdpBatch& batch = self->worker->udp_batch_;
-          const int fd = self->socket.get();
-          int messages = batch.Serve(fd, self->wildcard, false);
-          for (int i = 1;
-               i < kUdpBatchesPerTurn && messages >= kUdpBusyMessages; ++i) {
-            messages = batch.Serve(fd, self->wildcard, self->may_wait);
-          }
-        });
+    if (absl::Status s = Watch(udp.get()); !s.ok()) return s;
     udp_sockets_.push_back(std::move(udp));
     tcp_server_->Listen(std::move(pair.tcp));
   }
   return absl::OkStatus();
+}
+
+absl::Status Worker::Watch(UdpSocket* udp) {
+  const int error =
+      uv_poll_start(&udp->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
+        auto* const self = static_cast<UdpSocket*>(poll->data);
+        self->worker->ServeTurn(self);
+      });
+  if (error != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot watch a socket: ", uv_strerror(error)));
+  }
+  if (udp->busy) {
+    udp->busy = false;
+    if (--busy_sockets_ == 0) uv_idle_stop(&busy_turns_);
+  }
+  return absl::OkStatus();
+}
+
+void Worker::Unwatch(UdpSocket* udp) {
+  uv_poll_stop(&udp->poll);
+  udp->busy = true;
+  if (busy_sockets_++ > 0) return;
+  uv_idle_start(&busy_turns_, [](uv_idle_t* idle) {
+    auto* const self = static_cast<Worker*>(idle->data);
+    for (const auto& socket : self->udp_sockets_) {
+      if (socket->busy) self->ServeTurn(socket.get());
+    }
+  });
+}
+
+void Worker::ServeTurn(UdpSocket* udp) {
+  const int fd = udp->socket.get();
+  const bool wait = udp->busy && udp->may_wait;
+  int batch = 0;
+  int batches = 0;
+  int messages = 0;
+  do {
+    batch = udp_batch_.Serve(fd, udp->wildcard, wait);
+    messages += batch;
+  } while (++batches < kUdpBatchesPerTurn && batch >= kUdpBusyMessages);
+  if (udp->busy) {
+    // Where it cannot be, the socket stays busy.
+    if (batch == 0) Watch(udp).IgnoreError();
+    return;
+  }
+  const uint64_t now_ms = uv_now(&loop_);
+  if (now_ms != udp->counted_ms) udp->messages = 0;
+  udp->counted_ms = now_ms;
+  udp->messages += messages;
+  // One that is not waited for would come and go with every gap.
+  if (udp->may_wait ? udp->messages >= kUdpBusyMessagesInMillisecond
+                    : batches == kUdpBatchesPerTurn) {
+    Unwatch(udp);
+  }
 }
 
 Worker::~Worker() {
@@ -147,10 +198,12 @@ void Worker::CloseHandles() {
   handles_closed_ = true;
   if (tcp_server_ != nullptr) {
     uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&busy_turns_), nullptr);
     tcp_server_->Shutdown();
   }
   for (const auto& udp : udp_sockets_) {
     uv_close(reinterpret_cast<uv_handle_t*>(&udp->poll), nullptr);
+    udp->busy = false;
     udp->socket.Close();
   }
 }

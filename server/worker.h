@@ -25,11 +25,16 @@ namespace rbld {
 
 // Batches that one UDP socket may have before the worker looks at the others.
 inline constexpr int kUdpBatchesPerTurn = 16;
-// A batch of so many means that more come at once: then the worker waits for
-// them in the socket, which costs one system call less than to ask the event
-// loop. kUdpWaitMicroseconds is what the kernel is asked to wait at most; it
-// rounds that up to its own ticks.
+// A batch of so many means that more come at once, and the next is asked for
+// before anything else is done.
 inline constexpr int kUdpBusyMessages = 2;
+// A socket that gets so many messages in a millisecond is busy: it is no longer
+// watched by the event loop, whose interest costs each reply a wake-up of
+// nobody, but read from in every turn of the loop. The socket of a worker that
+// has no other is waited for in the read, for kUdpWaitMicroseconds at most,
+// which the kernel rounds up to its own ticks; when nothing came in that time,
+// the loop watches it again.
+inline constexpr int kUdpBusyMessagesInMillisecond = 16;
 inline constexpr int kUdpWaitMicroseconds = 1000;
 
 class Worker {
@@ -58,6 +63,10 @@ class Worker {
   absl::Status Init(std::vector<SocketPair> sockets);
   void OnWake();
   void CloseHandles();
+  // Serves some batches; decides whether the socket is busy from now on.
+  void ServeTurn(UdpSocket* udp);
+  absl::Status Watch(UdpSocket* udp);
+  void Unwatch(UdpSocket* udp);
 
   uv_loop_t loop_;
   bool loop_made_ = false;
@@ -69,6 +78,9 @@ class Worker {
   std::unique_ptr<TcpServer> tcp_server_;
   std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;
   uv_async_t wake_;
+  // Runs while some sockets are busy, and serves them.
+  uv_idle_t busy_turns_;
+  int busy_sockets_ = 0;
   std::atomic<bool> stopping_{false};
   bool handles_closed_ = false;
   uint64_t seen_generation_ = 0;

@@ -8,7 +8,11 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +31,34 @@ uint64_t Row(const Stats& stats, const std::string& name) {
     if (row.name == name) return row.value;
   }
   return 0;
+}
+
+// How many UDP sockets of that port some event loop of this process watches:
+// what the kernel says of each epoll instance ("tfd: 12 events: …").
+int WatchedUdpSockets(uint16_t port) {
+  int watched = 0;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    std::ifstream info(
+        absl::StrCat("/proc/self/fdinfo/", entry.path().filename().string()));
+    for (std::string word; info >> word;) {
+      int fd = -1;
+      if (word != "tfd:" || !(info >> fd)) continue;
+      int type = 0;
+      socklen_t bytes = sizeof(type);
+      sockaddr_in address = {};
+      socklen_t address_bytes = sizeof(address);
+      if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+          type == SOCK_DGRAM &&
+          getsockname(fd, reinterpret_cast<sockaddr*>(&address),
+                      &address_bytes) == 0 &&
+          ntohs(address.sin_port) == port) {
+        ++watched;
+      }
+    }
+  }
+  return watched;
 }
 
 class WorkerTest : public ::testing::Test {
@@ -198,6 +230,103 @@ TEST_F(WorkerTest, LetsGoOfOldSnapshotsWhenIdle) {
   }
   EXPECT_EQ(0, held);
 }
+
+// A socket of its own, or one beside another of the same worker.
+class BusyWorkerTest : public WorkerTest,
+                       public ::testing::WithParamInterface<bool> {
+ protected:
+  void StartOne() {
+    limits_.open = &open_;
+    stats_ = std::make_unique<Stats>(1);
+    holder_.Publish(MakeSnapshot(1));
+    std::vector<SocketPair> sockets;
+    for (int i = 0; i < (GetParam() ? 2 : 1); ++i) {
+      absl::StatusOr<BoundAddress> bound = Bind({"127.0.0.1", "127.0.0.1", 0}, 1);
+      ASSERT_TRUE(bound.ok()) << bound.status();
+      port_ = bound->port;
+      sockets.push_back(std::move(bound->sockets[0]));
+    }
+    auto worker = Worker::Create(std::move(sockets), limits_, &holder_,
+                                 stats_->worker(0), &clock_);
+    ASSERT_TRUE(worker.ok()) << worker.status();
+    holder_.AddWaker([raw = worker->get()] { raw->Wake(); });
+    (*worker)->Start();
+    workers_.push_back(*std::move(worker));
+  }
+
+  // Asks in bursts until the loop was seen not to watch the socket, and lets
+  // `busy` do things then.
+  void MakeBusy(const std::function<void()>& busy) {
+    std::atomic<bool> stop{false};
+    std::thread asking([this, &stop] {
+      UdpClient client("127.0.0.1", port_);
+      while (!stop) {
+        for (int i = 0; i < kUdpBatchMessages; ++i) client.Send(Query(1));
+      }
+    });
+    bool was_busy = false;
+    for (int i = 0; i < 20000 && !was_busy; ++i) {
+      was_busy = WatchedUdpSockets(port_) == 0;
+    }
+    EXPECT_TRUE(was_busy);
+    busy();
+    stop = true;
+    asking.join();
+  }
+};
+
+TEST_P(BusyWorkerTest, IsWatchedAgainWhenItIsQuiet) {
+  ASSERT_NO_FATAL_FAILURE(StartOne());
+  ASSERT_EQ(1, WatchedUdpSockets(port_));
+  for (int times = 0; times < 3; ++times) {
+    MakeBusy([] {});
+    int watched = 0;
+    for (int i = 0; i < 500 && watched == 0; ++i) {
+      watched = WatchedUdpSockets(port_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(1, watched);
+    UdpClient client("127.0.0.1", port_);
+    const auto reply = client.Ask(Query(77));
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(77, Id(*reply));
+  }
+}
+
+TEST_P(BusyWorkerTest, ServesTcpAndChangesAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(StartOne());
+  MakeBusy([this] {
+    TcpClient tcp("127.0.0.1", port_);
+    for (uint32_t serial = 2; serial < 10; ++serial) {
+      holder_.Publish(MakeSnapshot(serial));
+      tcp.SendRaw(TcpClient::Frame(Query(1, "rbl.example", RrType::kSoa)));
+      const auto reply = tcp.Receive();
+      ASSERT_TRUE(reply.has_value());
+      const auto* end =
+          reinterpret_cast<const uint8_t*>(reply->data()) + reply->size();
+      EXPECT_EQ(serial, ReadU32(end - 20));
+    }
+  });
+  int held = -1;
+  for (int i = 0; i < 500 && held != 0; ++i) {
+    held = holder_.Reap();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(0, held);
+}
+
+TEST_P(BusyWorkerTest, StopsWhenItIsBusy) {
+  ASSERT_NO_FATAL_FAILURE(StartOne());
+  MakeBusy([this] {
+    Stop();
+    EXPECT_EQ(0, WatchedUdpSockets(port_));
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sockets, BusyWorkerTest, ::testing::Bool(),
+                         [](const auto& info) {
+                           return info.param ? "OfTwo" : "Alone";
+                         });
 
 TEST_F(WorkerTest, AnswersPipelinedQueriesOnOneConnection) {
   Start(1);
