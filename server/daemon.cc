@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cpus.h"
 #include "base/file_util.h"
 #include "base/log.h"
 #include "base/user.h"
@@ -39,6 +41,7 @@ std::vector<std::string> NeedRestart(const Config& old_config,
   }
   note(listen_differs, "server.listen");
   note(old_config.workers != config.workers, "server.workers");
+  note(old_config.cpu_affinity != config.cpu_affinity, "server.cpu_affinity");
   note(old_config.tcp_max_connections != config.tcp_max_connections ||
            old_config.tcp_idle_timeout_seconds !=
                config.tcp_idle_timeout_seconds ||
@@ -196,7 +199,9 @@ absl::Status Daemon::Init() {
   }
 
   std::vector<std::vector<SocketPair>> for_workers;
-  absl::Status status = BindSockets(*config, &for_workers);
+  absl::Status status = ChooseCpus(*config);
+  if (!status.ok()) return status;
+  status = BindSockets(*config, &for_workers);
   if (!status.ok()) return status;
   User user;
   const User* become = nullptr;
@@ -255,6 +260,20 @@ absl::Status Daemon::Init() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::ChooseCpus(const Config& config) {
+  if (!config.cpu_affinity) return absl::OkStatus();
+  worker_cpus_ = UsableCpus();
+  const auto workers = static_cast<size_t>(worker_count_);
+  if (worker_cpus_.size() < workers) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        config.path, ": server.cpu_affinity: ", workers,
+        " workers want a CPU each, and rbld may use ", worker_cpus_.size(),
+        "; lower server.workers or leave server.cpu_affinity out"));
+  }
+  worker_cpus_.resize(workers);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::BindSockets(
     const Config& config, std::vector<std::vector<SocketPair>>* for_workers) {
   for_workers->resize(static_cast<size_t>(worker_count_));
@@ -262,6 +281,10 @@ absl::Status Daemon::BindSockets(
     absl::StatusOr<BoundAddress> bound = Bind(address, worker_count_);
     if (!bound.ok()) return bound.status();
     listeners_.push_back(bound->text);
+    if (!worker_cpus_.empty()) {
+      absl::Status status = SteerByCpu(*bound, worker_cpus_);
+      if (!status.ok()) return status;
+    }
     for (size_t i = 0; i < for_workers->size(); ++i) {
       (*for_workers)[i].push_back(std::move(bound->sockets[i]));
     }
@@ -309,9 +332,12 @@ absl::Status Daemon::StartWorkers(
           std::make_unique<QueryLogWriter>(query_log_.get()));
       stats_->worker(i)->log = query_log_writers_.back().get();
     }
+    const auto place = static_cast<size_t>(i);
+    std::optional<int> cpu;
+    if (!worker_cpus_.empty()) cpu = worker_cpus_[place];
     absl::StatusOr<std::unique_ptr<Worker>> worker =
-        Worker::Create(std::move(for_workers[static_cast<size_t>(i)]), limits,
-                       &snapshots_, stats_->worker(i), &clock_);
+        Worker::Create(std::move(for_workers[place]), limits, &snapshots_,
+                       stats_->worker(i), &clock_, cpu);
     if (!worker.ok()) return worker.status();
     workers_.push_back(*std::move(worker));
   }

@@ -88,6 +88,7 @@ class Daemon : public DaemonControl {
   absl::StatusOr<std::shared_ptr<const ZoneTable>> BuildZones(
       const Config& config);
   absl::Status Init();
+  absl::Status ChooseCpus(const Config& config);
   absl::Status BindSockets(const Config& config,
                            std::vector<std::vector<SocketPair>>* for_workers);
   absl::Status OpenStore(const Config& config);
@@ -106,6 +107,8 @@ class Daemon : public DaemonControl {
   const int64_t started_;
   std::vector<std::string> listeners_;
   int worker_count_ = 0;
+  // The one of each worker; empty: any.
+  std::vector<int> worker_cpus_;
   std::unique_ptr<Stats> stats_;
   std::atomic<int> tcp_open_{0};
   SnapshotHolder snapshots_;

@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/cpus.h"
 #include "dns/ldns_packet.h"
 #include "dns/query_builder.h"
 #include "gmock/gmock.h"
@@ -37,11 +40,12 @@ class DaemonTest : public ::testing::Test {
   }
 
   void WriteConfig(const std::string& more,
-                   const std::string& listen = "127.0.0.1:0") {
+                   const std::string& listen = "127.0.0.1:0",
+                   const std::string& workers = "workers = 2\n") {
     std::ofstream file(config_path_);
     file << "[store]\ndirectory = \"store\"\n"
-         << "[server]\nlisten = [\"" << listen << "\"]\nworkers = 2\n"
-         << "[control]\noperator_socket = \"op.sock\"\n"
+         << "[server]\nlisten = [\"" << listen << "\"]\n"
+         << workers << "[control]\noperator_socket = \"op.sock\"\n"
          << "[[list]]\nname = \"relays\"\nreason = \"open relay $\"\n"
          << "allow_special_purpose = true\n"
          << "[[zone]]\nname = \"rbl.test\"\nlists = [\"relays\"]\n"
@@ -216,6 +220,40 @@ TEST_F(DaemonTest, SaysWhatIsWrongWithItsConfiguration) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(config_path_ + ":"));
   // Nothing was made.
   EXPECT_NE(0, access((directory_ + "/store").c_str(), F_OK));
+}
+
+TEST_F(DaemonTest, KeepsEachWorkerToACpuOfItsOwn) {
+  const std::vector<int> cpus = UsableCpus();
+  WriteConfig("", "127.0.0.1:0", "workers = 1\ncpu_affinity = true\n");
+  ASSERT_EQ(absl::OkStatus(), Start());
+  EXPECT_EQ(1u, Ask("2.0.0.127.rbl.test").answers().size());
+  // The kernel's name of each thread, and what it says of its CPUs.
+  int workers = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "status");
+    std::string name;
+    for (std::string line; std::getline(file, line);) {
+      const std::vector<std::string> parts = absl::StrSplit(line, ":\t");
+      if (parts[0] == "Name") name = parts[1];
+      if (parts[0] != "Cpus_allowed_list" || name != "rbld-worker") continue;
+      ++workers;
+      EXPECT_EQ(absl::StrCat(cpus[0]), parts[1]);
+    }
+  }
+  EXPECT_EQ(1, workers);
+  // Others may go where they like.
+  EXPECT_EQ(cpus, UsableCpus());
+}
+
+TEST_F(DaemonTest, SaysThatThereAreTooFewCpus) {
+  WriteConfig("", "127.0.0.1:0", "workers = 256\ncpu_affinity = true\n");
+  if (UsableCpus().size() >= 256) GTEST_SKIP() << "here there are enough";
+  const absl::Status status = Start();
+  EXPECT_EQ(absl::StatusCode::kFailedPrecondition, status.code());
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("server.cpu_affinity: 256 workers want a CPU each, and "
+                        "rbld may use "));
 }
 
 TEST_F(DaemonTest, CountsQueriesByOutcomeAndZone) {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -222,6 +223,31 @@ absl::StatusOr<ListenAddress> ParseListenFlag(absl::string_view text) {
   }
   listen.port = static_cast<uint16_t>(number);
   return listen;
+}
+
+absl::Status SteerByCpu(const BoundAddress& address,
+                        absl::Span<const int> cpus) {
+  // A number that no socket has means what the kernel does without a program.
+  constexpr uint32_t kSpreadOverAll = 0xffffffff;
+  std::vector<sock_filter> program;
+  program.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0,
+                     static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_CPU)});
+  for (size_t i = 0; i < cpus.size(); ++i) {
+    program.push_back(
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<uint32_t>(cpus[i])});
+    // Sockets are numbered in the order in which they were bound.
+    program.push_back({BPF_RET | BPF_K, 0, 0, static_cast<uint32_t>(i)});
+  }
+  program.push_back({BPF_RET | BPF_K, 0, 0, kSpreadOverAll});
+  const sock_fprog attached = {static_cast<unsigned short>(program.size()),
+                               program.data()};
+  if (setsockopt(address.sockets.front().udp.get(), SOL_SOCKET,
+                 SO_ATTACH_REUSEPORT_CBPF, &attached, sizeof(attached)) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(absl::StrCat(
+      "cannot spread the queries to ", address.text,
+      " by CPU: ", strerror(errno), "; leave server.cpu_affinity out"));
 }
 
 absl::StatusOr<BoundAddress> Bind(const ListenAddress& listen, int workers) {

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "zones/config.h"
 
 namespace rbld {
@@ -63,6 +64,12 @@ inline constexpr int kUdpSocketBufferBytes = 4 << 20;
 // and the cure. A port that another process listens on is found even if that
 // one shares it.
 absl::StatusOr<BoundAddress> Bind(const ListenAddress& address, int workers);
+
+// From now on a UDP query goes to the worker of the CPU on which the kernel
+// received it: cpus[i] is that of worker i. What other CPUs receive is spread
+// over all, as it is without this.
+absl::Status SteerByCpu(const BoundAddress& address,
+                        absl::Span<const int> cpus);
 
 // "127.0.0.1:5300", "[::1]:5300", "192.0.2.1" (port 53), as command lines give
 // them. InvalidArgument says what it should look like.

@@ -5,9 +5,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
+#include "base/cpus.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/test_client.h"
 
 namespace rbld {
 namespace {
@@ -62,6 +66,53 @@ TEST(Sockets, BindBothFamiliesToOnePort) {
   ASSERT_TRUE(six.ok()) << six.status();
   EXPECT_TRUE(six->sockets[0].wildcard);
   EXPECT_EQ(absl::StrCat("[::]:", four->port), six->text);
+}
+
+// Over the loopback interface a message is received by the CPU that sends it.
+TEST(Sockets, GiveAMessageToTheWorkerOfTheCpuThatReceivedIt) {
+  const std::vector<int> cpus = UsableCpus();
+  ASSERT_FALSE(cpus.empty());
+  // All workers but one have a CPU that does not exist: what they get, they got
+  // by chance.
+  constexpr int kNoCpu = 8191;
+  constexpr int kWorkers = 4;
+  constexpr int kClients = 32;
+  for (const int cpu : {cpus.front(), cpus.back()}) {
+    for (size_t chosen = 0; chosen < kWorkers; ++chosen) {
+      const absl::StatusOr<BoundAddress> bound =
+          Bind(At("127.0.0.1", 0), kWorkers);
+      ASSERT_TRUE(bound.ok()) << bound.status();
+      std::vector<int> of_workers(kWorkers, kNoCpu);
+      of_workers[chosen] = cpu;
+      ASSERT_EQ(absl::OkStatus(), SteerByCpu(*bound, of_workers));
+      std::thread([&bound, cpu] {
+        ASSERT_EQ(absl::OkStatus(), KeepToCpu(cpu));
+        for (int i = 0; i < kClients; ++i) {
+          UdpClient("127.0.0.1", bound->port).Send("x");
+        }
+      }).join();
+      for (size_t i = 0; i < kWorkers; ++i) {
+        int messages = 0;
+        char byte = 0;
+        while (recv(bound->sockets[i].udp.get(), &byte, 1, MSG_DONTWAIT) == 1) {
+          ++messages;
+        }
+        EXPECT_EQ(i == chosen ? kClients : 0, messages) << i;
+      }
+    }
+  }
+}
+
+TEST(Sockets, SpreadWhatCpusWithoutAWorkerReceive) {
+  constexpr int kNoCpu = 8191;
+  const absl::StatusOr<BoundAddress> bound = Bind(At("127.0.0.1", 0), 2);
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  ASSERT_EQ(absl::OkStatus(), SteerByCpu(*bound, {kNoCpu, kNoCpu - 1}));
+  for (int i = 0; i < 64; ++i) UdpClient("127.0.0.1", bound->port).Send("x");
+  for (const SocketPair& pair : bound->sockets) {
+    char byte = 0;
+    EXPECT_EQ(1, recv(pair.udp.get(), &byte, 1, MSG_DONTWAIT));
+  }
 }
 
 TEST(ListenFlag, ReadsAddressesOfBothFamilies) {

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cpus.h"
+#include "base/log.h"
 #include "base/turns.h"
 
 namespace rbld {
@@ -46,20 +48,22 @@ struct Worker::UdpSocket {
 
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(
     std::vector<SocketPair> sockets, TcpLimits tcp_limits,
-    SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock) {
+    SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock,
+    std::optional<int> cpu) {
   std::unique_ptr<Worker> worker(
-      new Worker(tcp_limits, snapshots, stats, clock));
+      new Worker(tcp_limits, snapshots, stats, clock, cpu));
   absl::Status status = worker->Init(std::move(sockets));
   if (!status.ok()) return status;
   return worker;
 }
 
 Worker::Worker(TcpLimits tcp_limits, SnapshotHolder* snapshots,
-               WorkerStats* stats, const Clock* clock)
+               WorkerStats* stats, const Clock* clock, std::optional<int> cpu)
     : tcp_limits_(tcp_limits),
       snapshots_(snapshots),
       stats_(stats),
       clock_(clock),
+      cpu_(cpu),
       udp_batch_(&snapshots_, stats, clock) {}
 
 absl::Status Worker::Init(std::vector<SocketPair> sockets) {
@@ -168,6 +172,11 @@ Worker::~Worker() {
 void Worker::Start() {
   thread_ = std::thread([this] {
     TakeTurnsOf(kTurnOfQueries);
+    if (cpu_.has_value()) {
+      if (absl::Status s = KeepToCpu(*cpu_); !s.ok()) {
+        LogWarning(s.message());
+      }
+    }
     uv_run(&loop_, UV_RUN_DEFAULT);
   });
   pthread_setname_np(thread_.native_handle(), "rbld-worker");

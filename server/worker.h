@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -39,10 +40,12 @@ inline constexpr int kUdpWaitMicroseconds = 1000;
 
 class Worker {
  public:
-  // Only the sockets are owned; the rest outlives the worker.
+  // Only the sockets are owned; the rest outlives the worker. `cpu` is the one
+  // that its thread keeps to, if any.
   static absl::StatusOr<std::unique_ptr<Worker>> Create(
       std::vector<SocketPair> sockets, TcpLimits tcp_limits,
-      SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock);
+      SnapshotHolder* snapshots, WorkerStats* stats, const Clock* clock,
+      std::optional<int> cpu = std::nullopt);
   // Stops.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -59,7 +62,7 @@ class Worker {
   struct UdpSocket;
 
   Worker(TcpLimits tcp_limits, SnapshotHolder* snapshots, WorkerStats* stats,
-         const Clock* clock);
+         const Clock* clock, std::optional<int> cpu);
   absl::Status Init(std::vector<SocketPair> sockets);
   void OnWake();
   void CloseHandles();
@@ -74,6 +77,7 @@ class Worker {
   SnapshotHolder::Reader snapshots_;
   WorkerStats* const stats_;
   const Clock* const clock_;
+  const std::optional<int> cpu_;
   UdpBatch udp_batch_;
   std::unique_ptr<TcpServer> tcp_server_;
   std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;

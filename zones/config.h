@@ -165,6 +165,7 @@ struct Config {
   // [server]
   std::vector<ListenAddress> listen;
   int workers = 1;                 // 1 to 256
+  bool cpu_affinity = false;       // a CPU for each worker
   int tcp_max_connections = 1024;  // of all workers together
   int tcp_idle_timeout_seconds = 10;
   int tcp_total_timeout_seconds = 120;

@@ -364,6 +364,13 @@ const std::vector<Setting<FileDraft>>& ServerSettings() {
       {{"workers", "integer 1 to 256", "1", false,
         "threads that answer; one for each core that may be used"},
        Integer<&Config::workers, 1, 256>},
+      {{"cpu_affinity", "boolean", "false", false,
+        "each worker keeps to a CPU of its own and answers the UDP queries "
+        "that this CPU received; for network cards that spread what comes "
+        "over as many CPUs"},
+       [](const TomlNode& node, FileDraft* out) {
+         return node.ReadBool(&out->config.cpu_affinity);
+       }},
       {{"tcp_max_connections", "integer", "1024", false,
         "TCP connections of all workers together"},
        Integer<&Config::tcp_max_connections, 1, 1'000'000>},

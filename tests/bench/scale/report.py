@@ -420,11 +420,11 @@ def worker_text(name, seen):
         figures.count(seen["futexes"]), figures.count(seen["traced_queries"]))
 
 
-def two_against(one, name):
+def two_against(one, two, name):
     """What two workers get done in a second of two cores, by what one gets
     done in a second of one: twice the queries a CPU second of a server."""
     return 2 * median(figures.paired(
-        values(one["two"]["most"], "per_cpu_second"),
+        values(one[two]["most"], "per_cpu_second"),
         values(one[name]["most"], "per_cpu_second")))
 
 
@@ -432,24 +432,29 @@ def workers(results):
     one = results["workers"]
     rows = worker_rows("one, on a core of its own", one["one"]) + \
         worker_rows("one, on a core with the client", one["shared"]) + \
-        worker_rows("two, on both cores with the client", one["two"])
+        worker_rows("two, cpu_affinity, a client on each core", one["own"]) + \
+        worker_rows("two, one client that moves between the cores", one["two"])
     text = "%s listings, %s, medians. This machine has two cores, and with " \
-        "two workers **the client shares both with them**: so the queries " \
+        "two workers **the clients share both with them**: so the queries " \
         "of a second tell little, and those of a second of the server's CPU " \
         "time tell what there is to tell. While a client has the core, " \
         "queries gather and cost less each; so one worker is measured with " \
-        "the client on its core, too, which is the fair one to compare with.\n\n" \
-        "%s\n\nUnder full load, %s. %s.\n\n%s" % (
+        "the client on its core, too, which is the fair one to compare " \
+        "with. Of the latencies of two clients each is the longer one.\n\n" \
+        "%s\n\nUnder full load, %s. %s. %s.\n\n%s" % (
             figures.count(one["size"]), rounds_text(results),
             markdown.table(
                 ["workers", "load", "q/s", "queries a CPU second", "p50", "p99",
                  "p99.9", "worst loss", "its CPU, of one core"], rows),
             worker_text("one worker", one["one"]["watched"]),
-            worker_text("two workers", one["two"]["watched"]),
+            worker_text("two workers with cpu_affinity", one["own"]["watched"]),
+            worker_text("two without", one["two"]["watched"]),
             footer(results))
     return text, [
-        Limit("queries a CPU second, twice two workers' ÷ that of one %s" % told,
-              two_against(one, name), LIMIT_TWO_WORKERS, at_least=True)
+        Limit("queries a CPU second, twice two workers' %s ÷ that of one %s" % (
+            how, told), two_against(one, two, name), LIMIT_TWO_WORKERS,
+              at_least=True)
+        for two, how in (("own", "with cpu_affinity"), ("two", "without"))
         for name, told in (("shared", "with the client on its core"),
                            ("one", "on a core of its own"))]
 

@@ -210,7 +210,8 @@ class ReportTest(unittest.TestCase):
         mine = [{"per_cpu_second": 96.0}, {"per_cpu_second": 90.0},
                 {"per_cpu_second": 99.0}]
         self.assertAlmostEqual(report.two_against(
-            {"one": {"most": runs}, "two": {"most": mine}}, "one"), 1.92)
+            {"one": {"most": runs}, "two": {"most": mine}}, "two", "one"),
+            1.92)
 
     def test_every_section_has_its_place(self):
         names = [name for name, _ in report.SECTIONS.values()]

@@ -102,11 +102,12 @@ class Rbld(Server):
 
     name = "rbld"
 
-    def __init__(self, scratch, files, cpu=bench.SERVER_CPU, workers=1):
+    def __init__(self, scratch, files, cpu=bench.SERVER_CPU, workers=1,
+                 server_keys=""):
         super().__init__(scratch, files, cpu)
         self.rbld = daemon.Rbld(
             scratch, zone=bench.ZONE, kind=files.kind, workers=workers,
-            port=self.port, ipv6=False,
+            port=self.port, ipv6=False, server_keys=server_keys,
             list_keys='code = "127.0.0.2"\nreason = "%s"' % bench.REASON)
 
     def command(self):

@@ -1,12 +1,16 @@
 """Two workers on two cores against one on one, and whether a lock shows.
 
-This machine has two cores: with two workers the client shares both with them,
+This machine has two cores: with two workers the clients share both with them,
 so that what counts is what a second of the server's CPU time gets done, and not
-how many queries a second there were. While the client runs, queries gather, and
+how many queries a second there were. While a client runs, queries gather, and
 bigger batches cost less each; so one worker is measured once more with a client
-on its own core, and two are compared with each of them.
+on its own core, and two are compared with each of them. Two workers are
+measured with server.cpu_affinity and a client on each core, as a network card
+that spreads what comes would have it, and without, and one client that the
+kernel moves between the cores.
 """
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -31,25 +35,41 @@ def worker_threads(server):
     return process_stats.thread_ids(server.pid, "rbld-worker")
 
 
-def asked(server, cpu, queries, seconds, rate=0):
-    """One run with the client on `cpu`; what the workers did in it."""
+def asked(server, cpus, queries, seconds, rate=0):
+    """One run with a client on each of `cpus`; what the workers did in it.
+
+    `rate` is that of all clients together; of the latencies of several clients
+    each is the longest.
+    """
     threads = worker_threads(server)
     before = [process_stats.thread_seconds(server.pid, t) for t in threads]
-    # The client naps, that it may share a core with what it asks.
-    run = load.run(server.port, queries, seconds, rate=rate, pid=server.pid,
-                   cpu=cpu, outstanding=OUTSTANDING,
-                   nap_us=load.CLOSED_NAP_MICROSECONDS)
+
+    def ask(cpu):
+        # The client naps, that it may share a core with what it asks.
+        return load.run(server.port, queries, seconds, rate=rate // len(cpus),
+                        cpu=cpu, outstanding=OUTSTANDING,
+                        nap_us=load.CLOSED_NAP_MICROSECONDS)
+
+    with bench.ServerTime(server.pid) as spent, \
+            concurrent.futures.ThreadPoolExecutor(len(cpus)) as clients:
+        runs = list(clients.map(ask, cpus))
     after = [process_stats.thread_seconds(server.pid, t) for t in threads]
-    bench.check_answers(server.name, run, server.listed_share, max_loss=1.0)
+    for run in runs:
+        bench.check_answers(server.name, run, server.listed_share, max_loss=1.0)
+    completed = sum(run.completed for run in runs)
+    took = max(run.seconds for run in runs)
     return {
-        "per_second": run.per_second, "total": run.total_microseconds,
-        "user": run.user_microseconds, "loss": run.loss,
-        "per_cpu_second": run.completed / max(1e-9, run.total_seconds),
-        "busy": run.total_seconds / run.seconds,
-        "waited": run.wait_seconds / run.seconds,
+        "per_second": sum(run.per_second for run in runs),
+        "total": spent.total_seconds / max(1, completed) * 1e6,
+        "user": spent.user_seconds / max(1, completed) * 1e6,
+        "loss": sum(run.lost for run in runs) /
+        max(1, sum(run.sent for run in runs)),
+        "per_cpu_second": completed / max(1e-9, spent.total_seconds),
+        "busy": spent.total_seconds / took,
+        "waited": spent.wait_seconds / took,
         "each": [b - a for a, b in zip(before, after)],
-        "p50": run.latency["p50"], "p99": run.latency["p99"],
-        "p99_9": run.latency["p99_9"],
+        **{key: max(run.latency[key] for run in runs)
+           for key in ("p50", "p99", "p99_9")},
     }
 
 
@@ -92,15 +112,17 @@ def futex_calls(summary):
     return int(match.group(1)) if match else 0
 
 
-def watched(server, cpu, queries):
+def watched(server, cpus, queries):
     """Futex calls and voluntary sleeps of the workers under full load."""
     threads = worker_threads(server)
     argv = [daemon.runfile("tests/bench/dnsload"), "--port=%d" % server.port,
             "--queries=" + queries, "--seconds=%d" % (WATCH_SECONDS * 3 + 10),
             "--nap_us=%d" % load.CLOSED_NAP_MICROSECONDS,
             "--outstanding=%d" % OUTSTANDING]
-    with daemon.Program(argv, server.scratch.join("watched.log"),
-                        cpu=cpu) as program:
+    with contextlib.ExitStack() as clients:
+        for cpu in cpus:
+            program = clients.enter_context(daemon.Program(
+                argv, server.scratch.join("watched-%s.log" % cpu), cpu=cpu))
         before = process_stats.task_seconds(server.pid)
         daemon.wait_until(
             "queries", lambda: process_stats.task_seconds(server.pid) >
@@ -123,7 +145,7 @@ def watched(server, cpu, queries):
 
 
 def measure_rounds(runs, queries, args):
-    """Of {name: (server, the client's core)}: {name: {"most", "parts"}}."""
+    """Of {name: (server, the clients' cores)}: {name: {"most", "parts"}}."""
     found = {name: {"most": [], "parts": {}} for name in runs}
     for one in range(args.rounds):
         for name in figures.rotated(runs, one):
@@ -131,7 +153,7 @@ def measure_rounds(runs, queries, args):
             found[name]["most"].append(got)
             show(name, "most", got)
     for one in range(args.rounds):
-        for name in figures.rotated(("one", "two"), one):
+        for name in figures.rotated(("one", "two", "own"), one):
             most = figures.median([g["per_second"]
                                    for g in found[name]["most"]])
             for part in PARTS:
@@ -144,23 +166,27 @@ def measure_rounds(runs, queries, args):
 
 
 def measure(work, size, args):
-    """{"one", "shared", "two"}: {"most": […], "parts": {…}, "watched"}."""
+    """{"one", "shared", "two", "own"}: {"most": […], "parts": {…},
+    "watched"}."""
     print("workers, %d listings" % size, flush=True)
     files = data.Files(work, size)
     with contextlib.ExitStack() as ends:
-        def started(workers, cpu):
+        def started(workers, cpu, server_keys=""):
             scratch = ends.enter_context(daemon.Scratch(mode=0o755))
-            server = servers.Rbld(scratch, files, cpu=cpu, workers=workers)
+            server = servers.Rbld(scratch, files, cpu=cpu, workers=workers,
+                                  server_keys=server_keys)
             ends.callback(server.end, signal.SIGKILL)
             server.prepare()
             return server.start()
 
         one, two = started(1, bench.SERVER_CPU), started(2, None)
-        runs = {"one": (one, bench.CLIENT_CPU),
-                "shared": (one, bench.SERVER_CPU), "two": (two, None)}
+        own = started(2, None, "cpu_affinity = true")
+        runs = {"one": (one, [bench.CLIENT_CPU]),
+                "shared": (one, [bench.SERVER_CPU]), "two": (two, [None]),
+                "own": (own, [bench.CLIENT_CPU, bench.SERVER_CPU])}
         queries = files.queries()
         found = measure_rounds(runs, queries, args)
-        for name in ("one", "two"):
+        for name in ("one", "two", "own"):
             found[name]["watched"] = watched(*runs[name], queries)
             print("  %s: %s" % (name, found[name]["watched"]), flush=True)
     return dict(found, size=size)
