@@ -1,23 +1,25 @@
-// How the kernel gives the calling thread its turns.
+// How the kernel gives the calling thread its turns of the processor.
 #ifndef RBLD_BASE_TURNS_H_
 #define RBLD_BASE_TURNS_H_
 
 namespace rbld {
 
-// Fewer than others: for work that nobody waits for. (On Linux the priority is
-// the thread's.)
-void TakeFewTurns();
+enum class Work {
+  kQueries,
+  // Somebody waits for it, but it comes after queries: of a core that both
+  // would fill it gets a quarter. One that wakes goes before a query thread
+  // that runs, since its turns are short.
+  kChanges,
+  // Nobody waits for it; it gets a sixteenth of a core that others would fill.
+  kBackground,
+};
 
-// Short turns, sooner: for a thread that has little to do each time and that
-// somebody waits for. One that wakes goes before a running one of longer turns.
-// It gets no more of the processor by it. Linux 6.12 and later; before, nothing
-// changes.
-void TakeTurnsOf(int microseconds);
-
-// The shortest that the kernel gives, for changes, beside queries that never
-// rest; and those of queries, beside what works in the background.
-inline constexpr int kTurnOfChanges = 100;  // µs
-inline constexpr int kTurnOfQueries = 500;
+// Gives the calling thread the nice value of such work, above that of the
+// process, and turns as long as it wants: the latter on Linux 6.12 and later. A
+// scheduling policy that somebody chose for the process stays as it is. Nothing
+// fails; where a thread may not, it waits like others. (On Linux both are the
+// thread's own.)
+void TakeTurnsFor(Work work);
 
 }  // namespace rbld
 

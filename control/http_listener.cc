@@ -41,12 +41,12 @@ HttpListener::~HttpListener() {
 
 void HttpListener::Start(Api* api) {
   threads_.emplace_back([this] {
-    TakeTurnsOf(kTurnOfChanges);
+    TakeTurnsFor(Work::kChanges);
     WaitLoop();
   });
   for (int i = 0; i < options_.threads_per_socket; ++i) {
     threads_.emplace_back([this, api] {
-      TakeTurnsOf(kTurnOfChanges);
+      TakeTurnsFor(Work::kChanges);
       WorkLoop(api);
     });
   }

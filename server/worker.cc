@@ -171,7 +171,7 @@ Worker::~Worker() {
 
 void Worker::Start() {
   thread_ = std::thread([this] {
-    TakeTurnsOf(kTurnOfQueries);
+    TakeTurnsFor(Work::kQueries);
     if (cpu_.has_value()) {
       if (absl::Status s = KeepToCpu(*cpu_); !s.ok()) {
         LogWarning(s.message());

@@ -374,7 +374,7 @@ std::chrono::nanoseconds PublisherImpl::GatherTime() {
 
 void PublisherImpl::Loop() {
   // Changes wait for it while queries keep a worker busy.
-  TakeTurnsOf(kTurnOfChanges);
+  TakeTurnsFor(Work::kChanges);
   while (true) {
     std::vector<Waiter*> group;
     bool stop = false;

@@ -374,7 +374,7 @@ absl::Status PublisherImpl::RebaseIndex(
 
 void PublisherImpl::FilesLoop() {
   // Who asks must not notice.
-  TakeFewTurns();
+  TakeTurnsFor(Work::kBackground);
   const std::chrono::milliseconds look(options_.index_file_look_milliseconds);
   while (true) {
     {
