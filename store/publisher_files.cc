@@ -210,6 +210,7 @@ class PublisherImpl::Rebase {
       : publisher_(*publisher),
         name_(std::move(name)),
         file_(std::move(file)),
+        use_(written->ipv4->base_use()),
         from_file_(std::move(from_file)) {
     auto kept = std::make_shared<ListIndex>(*written);
     kept->ipv4 = written->ipv4->WithoutBaseUse();
@@ -236,7 +237,9 @@ class PublisherImpl::Rebase {
   PublisherImpl& publisher_;
   const std::string name_;
   IndexFile file_;
-  // Not a user of its base.
+  // Lives as long as somebody looks something up in the base of `written_`,
+  // which is itself no user of it.
+  const std::weak_ptr<const void> use_;
   std::shared_ptr<const ListIndex> written_;
   std::shared_ptr<const ListIndex> from_file_;
 };
@@ -302,7 +305,7 @@ absl::Status PublisherImpl::Rebase::MoveIpv4InParts() {
       std::max(publisher_.options_.index_file_least_part_bytes,
                file_.ipv4_bytes() / kMostParts);
   const Ipv4Index& old_base = *written_->ipv4;
-  std::weak_ptr<const void> use = old_base.base_use();
+  std::weak_ptr<const void> use = use_;
   for (uint64_t end = part_bytes; end < file_.ipv4_bytes(); end += part_bytes) {
     // What cannot be moved stays mapped.
     file_.MoveIpv4ToMemory(end);
