@@ -226,6 +226,33 @@ TEST_F(PublisherFilesTest, FollowsChangesWhileFilesAreWritten) {
   }
 }
 
+// A dump, say, looks at one view for long, and meanwhile another base is put
+// under the index, part by part.
+TEST_F(PublisherFilesTest, AViewThatIsHeldKeepsItsAnswers) {
+  constexpr uint32_t kFirst = 0x08080000;
+  constexpr uint32_t kCount = 100'000;
+  Import(kFirst, kCount, "feed");
+  options_.index_file_max_changes = 20;
+  Open();
+  const std::shared_ptr<const StoreView> held = publisher_->view();
+  const uint64_t written = publisher_->Stats().index_files_written;
+  for (int i = 0; i < 40; ++i) Add("9.9.9." + std::to_string(i));
+  for (int i = 0;
+       i < 2000 && publisher_->Stats().index_files_written == written; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ASSERT_GT(publisher_->Stats().index_files_written, written);
+  const Ipv4Index& index = *held->lists.at("relays")->ipv4;
+  for (int round = 0; round < 20; ++round) {
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < kCount; ++i) {
+      missing += index.Lookup(kFirst + i * 3) == kNotListed;
+    }
+    ASSERT_EQ(0u, missing) << round;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 TEST_F(PublisherFilesTest, AStopWritesManyChangesAndLeavesFew) {
   Add("8.8.8.8");
   ASSERT_NO_FATAL_FAILURE(AwaitFirstFile());
