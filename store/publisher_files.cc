@@ -28,7 +28,7 @@ constexpr int64_t kRetrySeconds = 60;
 constexpr uint64_t kMostReplayed = 10'000;
 constexpr uint64_t kReplayedPart = 20;
 // How long an index is waited for that some query still looks at.
-constexpr int kMostWaits = 200;
+constexpr int kMostWaits = 25;
 constexpr std::chrono::milliseconds kWait{20};
 // The same while changes wait for it.
 constexpr int kMostShortWaits = 100;
