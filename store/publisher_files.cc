@@ -370,9 +370,11 @@ absl::Status PublisherImpl::RebaseIndex(
   absl::StatusOr<std::shared_ptr<const ListIndex>> from_file =
       file->Map(database_->dictionary().values().get());
   if (!from_file.ok()) return from_file.status();
-  return Rebase(this, name, *std::move(file), std::move(written),
-                *std::move(from_file))
-      .Run();
+  // Not in one expression: to its end the constructor's argument would be a
+  // user of the old base.
+  Rebase rebase(this, name, *std::move(file), std::move(written),
+                *std::move(from_file));
+  return rebase.Run();
 }
 
 void PublisherImpl::FilesLoop() {
