@@ -17,7 +17,7 @@ struct Turns {
   uint64_t microseconds;  // 0: as the system has it
 };
 
-// Each step of the nice value is a quarter of the weight. (19, the last one,
+// Each step of the nice value takes a fifth of the weight. (19, the last one,
 // has a seventieth: a lock that is held meanwhile would be held for too long.)
 constexpr int kMostNice = 18;
 
