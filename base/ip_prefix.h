@@ -18,6 +18,12 @@ enum class Family : uint8_t { kIpv4 = 4, kIpv6 = 6 };
 // 16 bytes in network order. An IPv4 address fills the first 4, the rest is 0.
 using AddressBytes = std::array<uint8_t, 16>;
 
+// An IPv4 address in host order.
+constexpr uint32_t Ipv4Of(const AddressBytes& bytes) {
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+         uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
 // A value type. Always holds: length_bits <= WidthBits(family), and every bit
 // behind the prefix is 0.
 struct IpPrefix {
@@ -35,10 +41,7 @@ struct IpPrefix {
 
   bool IsSingleAddress() const { return length_bits == WidthBits(family); }
   // First address in host order; IPv4 only.
-  uint32_t ipv4() const {
-    return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
-           uint32_t{bytes[2]} << 8 | bytes[3];
-  }
+  uint32_t ipv4() const { return Ipv4Of(bytes); }
   bool Contains(const IpPrefix& other) const;
   // The last address of the prefix.
   AddressBytes LastAddress() const;

@@ -27,7 +27,7 @@ constexpr Turns TurnsOf(Work work) {
     case Work::kQueries:
       return {0, 500};
     case Work::kChanges:
-      return {6, 100};
+      return {9, 100};
     case Work::kBackground:
       break;
   }

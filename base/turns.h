@@ -7,7 +7,7 @@ namespace rbld {
 enum class Work {
   kQueries,
   // Somebody waits for it, but it comes after queries: of a core that both
-  // would fill it gets a fifth. One that wakes goes before a query thread
+  // would fill it gets an eighth. One that wakes goes before a query thread
   // that runs, since its turns are short.
   kChanges,
   // Nobody waits for it; it gets a sixteenth of a core that others would fill.

@@ -191,7 +191,9 @@ inline size_t FindNameBeforeOpt(const uint8_t* message, size_t message_bytes,
 [[gnu::always_inline]] inline void PrefetchQuickValues(
     const QuickQuery& query) {
   if (query.values == kNotListed) return;
-  query.zone->only_values->Prefetch(query.values);
+  const ValueTable& values = *query.zone->only_values;
+  if (!query.is_txt && values.GetOnlyCode(query.values).code != 0) return;
+  values.Prefetch(query.values);
 }
 
 }  // namespace rbld

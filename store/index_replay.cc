@@ -1,13 +1,12 @@
 #include "store/index_replay.h"
 
-#include <rocksdb/utilities/write_batch_with_index.h>
-
-#include <map>
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "store/changed_records.h"
 #include "store/index_update.h"
 #include "store/record_reader.h"
 #include "store/resolver.h"
@@ -15,10 +14,17 @@
 namespace rbld {
 namespace {
 
-uint32_t Ipv4Of(const AddressBytes& bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
-         uint32_t{bytes[2]} << 8 | bytes[3];
-}
+// Records of an address that are looked for one by one; of more, an iterator is
+// cheaper.
+constexpr size_t kMostLookedFor = 4;
+
+// What changed of one target.
+struct ChangedTarget {
+  Target target;
+  std::string key;
+  bool exemption = false;
+  std::vector<DatasetId> datasets;  // of its listings
+};
 
 class Replay {
  public:
@@ -28,10 +34,12 @@ class Replay {
         list_(list),
         list_prefix_(ListPrefix(list)),
         shape_(state.Shape(list)),
-        most_changes_(most_changes),
-        newest_(rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true) {
+        exemptions_(shape_.exemptions),
+        most_changes_(most_changes) {
     for (const auto& [id, dataset] : state.datasets) {
-      exemptions_ |= dataset.list == list && dataset.exemptions != 0;
+      if (dataset.list == list && dataset.listings != 0) {
+        listing_datasets_.push_back(KeyDataset(dataset));
+      }
     }
   }
 
@@ -43,25 +51,32 @@ class Replay {
   absl::Status ReadEntry(const JournalEntry& entry);
   absl::Status ReadBulk(const JournalEntry& entry);
   absl::Status Take(absl::string_view key, absl::string_view after);
+  // Calls use(ChangedTarget) for each, in the order of the store.
+  template <typename Use>
+  absl::Status ForEachTarget(const Use& use) const;
+  // Whether changed_ has all that is recorded now of a single address.
+  // `before`: the index that the changes came after.
+  absl::StatusOr<bool> KnowsAllOf(const ChangedTarget& changed,
+                                  const Ipv4Index& before) const;
+  absl::StatusOr<bool> IsStored(const Target& target, DatasetId dataset) const;
   // Those of the IPv4 targets that one editor can make.
   absl::Status ApplyIpv4(const Ipv4Index& before, Ipv4Index::Editor* editor);
-  // Calls use(Resolver*) for a target's records, as they are stored or as far
-  // as they are in newest_.
+  // Calls use(Resolver*) for a target's records as they are stored.
   template <typename Use>
-  absl::Status WithRecords(const Target& target, bool stored, const Use& use);
+  absl::Status WithStored(const Target& target, const Use& use) const;
 
   const Database& database_;
   const ListId list_;
   const std::string list_prefix_;
   const ListShape shape_;
+  // Which have listings.
+  std::vector<DatasetId> listing_datasets_;
+  // The list has exemptions, or had.
+  bool exemptions_;
   const uint64_t most_changes_;
   uint64_t changes_ = 0;
-  // The list has exemptions, or had.
-  bool exemptions_ = false;
-  // Target keys, in the order of the store; true: an exemption changed.
-  std::map<std::string, bool> targets_;
   // The list's records that changed, as they are now.
-  rocksdb::WriteBatchWithIndex newest_;
+  ChangedRecords changed_;
 };
 
 absl::Status TooMuch(absl::string_view why) {
@@ -75,15 +90,9 @@ absl::Status Replay::Take(absl::string_view key, absl::string_view after) {
   if (++changes_ > most_changes_) return TooMuch("too many changes");
   ParsedKey parsed;
   if (!ParseRecordKey(key, &parsed)) return CorruptRecord("journal key");
-  const bool exemption = parsed.type == RecordType::kExemption;
-  exemptions_ |= exemption;
-  bool& exemption_changed = targets_[std::string(parsed.target_key)];
-  exemption_changed |= exemption;
-  rocksdb::ColumnFamilyHandle* family = database_.family(FamilyId::kListings);
-  return FromRocks(after.empty()
-                       ? newest_.Delete(family, ToSlice(key))
-                       : newest_.Put(family, ToSlice(key), ToSlice(after)),
-                   "replaying the journal");
+  exemptions_ |= parsed.type == RecordType::kExemption;
+  changed_.Add(key, after);
+  return absl::OkStatus();
 }
 
 absl::Status Replay::ReadBulk(const JournalEntry& entry) {
@@ -159,72 +168,141 @@ absl::Status Replay::Read(uint64_t from, uint64_t to) {
 }
 
 template <typename Use>
-absl::Status Replay::WithRecords(const Target& target, bool stored,
-                                 const Use& use) {
+absl::Status Replay::ForEachTarget(const Use& use) const {
+  ChangedTarget changed;
+  const auto end = [&] {
+    return changed.key.empty() ? absl::OkStatus() : use(changed);
+  };
+  for (const ChangedRecords::Record& record : changed_.records()) {
+    ParsedKey parsed;
+    if (!ParseRecordKey(record.key, &parsed)) {
+      return CorruptRecord("journal key");
+    }
+    if (parsed.target_key != changed.key) {
+      absl::Status status = end();
+      if (!status.ok()) return status;
+      absl::string_view bytes = parsed.target_key;
+      absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
+      if (!target.ok()) return target.status();
+      changed.target = *std::move(target);
+      changed.key.assign(parsed.target_key.data(), parsed.target_key.size());
+      changed.exemption = false;
+      changed.datasets.clear();
+    }
+    if (parsed.type == RecordType::kExemption) {
+      changed.exemption = true;
+    } else {
+      changed.datasets.push_back(parsed.dataset);
+    }
+  }
+  return end();
+}
+
+template <typename Use>
+absl::Status Replay::WithStored(const Target& target, const Use& use) const {
   const std::string bound_key = UpdateUpperBound(list_, target);
   const rocksdb::Slice bound(bound_key);
   rocksdb::ReadOptions read;
   if (!bound_key.empty()) read.iterate_upper_bound = &bound;
-  rocksdb::ColumnFamilyHandle* family = database_.family(FamilyId::kListings);
   Resolver resolver(
       database_, shape_,
-      std::unique_ptr<rocksdb::Iterator>(
-          stored ? database_.db()->NewIterator(read, family)
-                 : newest_.NewIteratorWithBase(
-                       family, rocksdb::NewEmptyIterator(), &read)));
+      std::unique_ptr<rocksdb::Iterator>(database_.db()->NewIterator(
+          read, database_.family(FamilyId::kListings))));
   return use(&resolver);
+}
+
+absl::StatusOr<bool> Replay::IsStored(const Target& target,
+                                      DatasetId dataset) const {
+  rocksdb::PinnableSlice unused;
+  const rocksdb::Status status = database_.db()->Get(
+      rocksdb::ReadOptions(), database_.family(FamilyId::kListings),
+      RecordKey(list_, target.Key(), RecordType::kListing, dataset), &unused);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return FromRocks(status, "reading listings");
+  return true;
+}
+
+absl::StatusOr<bool> Replay::KnowsAllOf(const ChangedTarget& changed,
+                                        const Ipv4Index& before) const {
+  if (exemptions_) return false;
+  // Where nothing was listed and nothing is exempt, there was no record, so
+  // that all there are now are in the journal.
+  const IpPrefix& prefix = changed.target.prefix();
+  if (!before.AnyWithin(prefix.ipv4(), Ipv4Of(prefix.LastAddress()))) {
+    return true;
+  }
+  // What was removed is most often not listed by anybody else. A filter tells
+  // that of one record for a fraction of an iterator's way to it.
+  const std::vector<int>& lengths = shape_.ipv4_lengths;
+  if (!prefix.IsSingleAddress() ||
+      lengths.size() * listing_datasets_.size() > kMostLookedFor) {
+    return false;
+  }
+  for (const int length_bits : lengths) {
+    const Target target = Target::OfPrefix(
+        IpPrefix::Make(Family::kIpv4, prefix.bytes, length_bits));
+    for (const DatasetId dataset : listing_datasets_) {
+      if (length_bits == prefix.length_bits &&
+          std::find(changed.datasets.begin(), changed.datasets.end(),
+                    dataset) != changed.datasets.end()) {
+        continue;
+      }
+      absl::StatusOr<bool> stored = IsStored(target, dataset);
+      if (!stored.ok()) return stored.status();
+      if (*stored) return false;
+    }
+  }
+  return true;
 }
 
 absl::Status Replay::ApplyIpv4(const Ipv4Index& before,
                                Ipv4Index::Editor* editor) {
   std::vector<Ipv4Run> runs;
-  for (const auto& [key, exemption_changed] : targets_) {
-    absl::string_view bytes = key;
-    absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
-    if (!target.ok()) return target.status();
-    if (target->kind() != TargetKind::kIpv4) continue;
-    const IpPrefix& prefix = target->prefix();
-    const uint32_t first = prefix.ipv4();
-    const uint32_t last = Ipv4Of(prefix.LastAddress());
+  Resolver in_memory(database_, shape_, changed_.NewIterator());
+  return ForEachTarget([&](const ChangedTarget& changed) -> absl::Status {
+    if (changed.target.kind() != TargetKind::kIpv4) return absl::OkStatus();
+    absl::StatusOr<bool> knows_all = KnowsAllOf(changed, before);
+    if (!knows_all.ok()) return knows_all.status();
+    const IpPrefix& prefix = changed.target.prefix();
     runs.clear();
-    // Where nothing was listed and nothing is exempt, there was no record, so
-    // that all there are now are in the journal.
-    const bool stored = exemptions_ || before.AnyWithin(first, last);
-    absl::Status status = WithRecords(*target, stored, [&](Resolver* resolver) {
-      return resolver->Addresses(prefix, [&runs](const ResolvedRun& run) {
-        runs.push_back({Ipv4Of(run.first), Ipv4Of(run.last), run.values});
-        return true;
-      });
-    });
+    const auto resolve = [&](Resolver* resolver) {
+      return resolver->Ipv4Addresses(
+          prefix, [&runs](uint32_t first, uint32_t last, ValueSetId values) {
+            runs.push_back({first, last, values});
+            return true;
+          });
+    };
+    absl::Status status =
+        *knows_all ? resolve(&in_memory) : WithStored(changed.target, resolve);
     if (!status.ok()) return status;
-    editor->Replace(first, last, runs);
-  }
-  return absl::OkStatus();
+    editor->Replace(prefix.ipv4(), Ipv4Of(prefix.LastAddress()), runs);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<ReplayedIndex> Replay::Apply(
     std::shared_ptr<const ListIndex> index) {
+  changed_.Sort();
   ReplayedIndex result;
-  result.targets = targets_.size();
   Ipv4Index::Editor editor(*index->ipv4);
   absl::Status status = ApplyIpv4(*index->ipv4, &editor);
   if (!status.ok()) return status;
   auto with_ipv4 = std::make_shared<ListIndex>(*index);
   with_ipv4->ipv4 = editor.Finish();
   index = std::move(with_ipv4);
-  for (const auto& [key, exemption_changed] : targets_) {
-    absl::string_view bytes = key;
-    absl::StatusOr<Target> target = Target::ConsumeKey(&bytes);
-    if (!target.ok()) return target.status();
-    if (target->kind() == TargetKind::kIpv4 && !exemption_changed) continue;
-    status = WithRecords(*target, true, [&](Resolver* resolver) {
+  status = ForEachTarget([&](const ChangedTarget& changed) -> absl::Status {
+    ++result.targets;
+    if (changed.target.kind() == TargetKind::kIpv4 && !changed.exemption) {
+      return absl::OkStatus();
+    }
+    return WithStored(changed.target, [&](Resolver* resolver) {
       absl::StatusOr<IndexUpdate> update =
-          UpdateListIndex(index, *target, resolver);
+          UpdateListIndex(index, changed.target, resolver);
       if (update.ok()) index = std::move(update->index);
       return update.status();
     });
-    if (!status.ok()) return status;
-  }
+  });
+  if (!status.ok()) return status;
   result.index = std::move(index);
   return result;
 }

@@ -11,11 +11,6 @@
 namespace rbld {
 namespace {
 
-uint32_t Ipv4Of(const AddressBytes& bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
-         uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
 bool Touch(uint32_t last, uint32_t first) { return last + 1 == first; }
 bool Touch(const AddressBytes& last, const AddressBytes& first) {
   AddressBytes next = last;

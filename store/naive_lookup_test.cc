@@ -1,6 +1,6 @@
 // Random lookups while imports, changes, index files and restarts go on, each
-// against a naive reading of the records: RBLD_NAIVE_LOOKUPS says how many
-// (10,000,000 for the real thing; a few for the usual run).
+// against a naive reading of the records: RBLD_NAIVE_LOOKUPS says how many of
+// each test (10,000,000 for the real thing; a few for the usual run).
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -37,6 +37,7 @@ class NaiveList {
                     .ForEachListing(
                         "relays",
                         [&](const Listing& listing) {
+                          ++listings_;
                           see(listing.target, {listing.source, listing.values});
                           return true;
                         })
@@ -50,6 +51,8 @@ class NaiveList {
                         })
                     .ok());
   }
+
+  uint64_t listings() const { return listings_; }
 
   ValueSet Lookup(uint32_t address) const {
     // By source: the longest listing and the longest exemption; "" is the whole
@@ -90,6 +93,7 @@ class NaiveList {
     const uint32_t mask = length == 0 ? 0 : ~uint32_t{0} << (32 - length);
     return uint64_t{address & mask} << 8 | static_cast<uint64_t>(length);
   }
+  uint64_t listings_ = 0;
   std::set<int> lengths_;
   absl::flat_hash_map<uint64_t, std::vector<Entry>> entries_;
 };
@@ -99,9 +103,12 @@ uint32_t RandomAddress(std::mt19937* random) {
   return 0x08000000 | ((*random)() & 0x3ffff);
 }
 
-class NaiveLookupTest : public testing::Test {
+// With exemptions, and without: those of a list with none take shorter ways.
+class NaiveLookupTest : public testing::TestWithParam<bool> {
  protected:
-  NaiveLookupTest() : directory_(testing::TempDir() + "/naive_lookup_test") {
+  NaiveLookupTest()
+      : directory_(testing::TempDir() + "/naive_lookup_test" +
+                   (GetParam() ? "_with" : "_without")) {
     std::filesystem::remove_all(directory_);
     Open();
   }
@@ -139,31 +146,44 @@ class NaiveLookupTest : public testing::Test {
     ++acknowledged_;
   }
 
-  void ChangeSomething(std::mt19937* random) {
+  Change RandomChange(uint32_t near, std::mt19937* random) {
     Change change;
     change.list = "relays";
     const int length = (*random)() % 8 == 0 ? 18 + (*random)() % 14 : 32;
     const uint32_t mask = ~uint32_t{0} << (32 - length);
     change.target = Target::OfPrefix(
-        IpPrefix::FromIpv4(RandomAddress(random) & mask, length));
+        IpPrefix::FromIpv4((near ^ (*random)() % 4) & mask, length));
     static const char* const kSources[] = {"manual", "feed", "other"};
     change.source = kSources[(*random)() % 3];
     change.verb = static_cast<Change::Verb>((*random)() % 4);
+    if (!GetParam() && change.verb == Change::Verb::kExempt) {
+      change.verb = Change::Verb::kAdd;
+    }
     if (change.verb != Change::Verb::kAdd && (*random)() % 2)
       change.source = "";
     if (change.verb == Change::Verb::kAdd) {
       change.values = {
           {0x7f000002 + static_cast<uint32_t>((*random)() % 4), "", 0}};
     }
+    return change;
+  }
+
+  // One or more changes near one another, so that they meet in one request.
+  void ChangeSomething(std::mt19937* random) {
     ChangeRequest request;
-    request.changes = {change};
     request.actor = "changer";
+    const uint32_t near = RandomAddress(random);
+    for (uint32_t i = (*random)() % 4; request.changes.size() <= i;) {
+      request.changes.push_back(RandomChange(near, random));
+    }
     MutexLock turn(&turn_);
     const auto result = publisher_->Apply(request);
     ASSERT_TRUE(result.ok()) << result.status();
-    if (result->outcomes[0] != ChangeOutcome::kUnchanged &&
-        result->outcomes[0] != ChangeOutcome::kNotFound) {
-      Acknowledge();
+    for (const ChangeOutcome outcome : result->outcomes) {
+      if (outcome != ChangeOutcome::kUnchanged &&
+          outcome != ChangeOutcome::kNotFound) {
+        return Acknowledge();
+      }
     }
   }
 
@@ -197,6 +217,20 @@ class NaiveLookupTest : public testing::Test {
            (*records)->sequence() == acknowledged_;
   }
 
+  void Compare(const NaiveList& naive, const StoreView& view, uint64_t lookups,
+               std::mt19937* random) {
+    const Ipv4Index& index = *view.lists.at("relays")->ipv4;
+    for (uint64_t n = 0; n < lookups; ++n) {
+      const uint32_t address = RandomAddress(random);
+      const ValueSetId id = index.Lookup(address);
+      const ValueSet values =
+          id == kNotListed ? ValueSet() : view.values->Get(id).ToSet();
+      ASSERT_EQ(values, naive.Lookup(address))
+          << std::hex << address << " at sequence " << view.sequence;
+      listed_ += !values.empty();
+    }
+  }
+
   FakeClock clock_{1'700'000'000};
   const std::string directory_;
   std::unique_ptr<Publisher> publisher_;
@@ -205,13 +239,14 @@ class NaiveLookupTest : public testing::Test {
   Mutex mutex_;
   uint64_t acknowledged_ RBLD_GUARDED_BY(mutex_) = 0;
   uint64_t files_read_ = 0;
+  uint64_t listed_ = 0;  // of the lookups
 };
 
-TEST_F(NaiveLookupTest, EqualsTheRecordsWhateverGoesOn) {
+TEST_P(NaiveLookupTest, EqualsTheRecordsWhateverGoesOn) {
   const char* const asked = std::getenv("RBLD_NAIVE_LOOKUPS");
   const uint64_t wanted =
       asked == nullptr ? kUsualLookups : std::strtoull(asked, nullptr, 10);
-  uint64_t lookups = 0, listed = 0, moments = 0, missed = 0, written = 0;
+  uint64_t lookups = 0, moments = 0, missed = 0, written = 0;
   uint32_t import_round = 0;
   std::mt19937 random(1);
   // However fast the lookups are: they find something, and some of them find
@@ -235,26 +270,23 @@ TEST_F(NaiveLookupTest, EqualsTheRecordsWhateverGoesOn) {
       }
       ++moments;
       const NaiveList naive(*records);
-      const Ipv4Index& index = *view->lists.at("relays")->ipv4;
-      for (uint64_t n = 0; n < kLookupsARound; ++n) {
-        const uint32_t address = RandomAddress(&random);
-        const ValueSetId id = index.Lookup(address);
-        const ValueSet values =
-            id == kNotListed ? ValueSet() : view->values->Get(id).ToSet();
-        ASSERT_EQ(values, naive.Lookup(address))
-            << std::hex << address << " at sequence " << view->sequence;
-        listed += !values.empty();
-      }
+      ASSERT_NO_FATAL_FAILURE(Compare(naive, *view, kLookupsARound, &random));
       lookups += kLookupsARound;
     }
     stop = true;
     changer.join();
     importer.join();
+    // What counts the records, and what a start makes of the journal.
+    const NaiveList naive(*publisher_->Pin());
+    ASSERT_EQ(publisher_->Lists().value()[0].listings, naive.listings());
     written += publisher_->Stats().index_files_written;
     Open();
+    ASSERT_NO_FATAL_FAILURE(
+        Compare(naive, *publisher_->view(), kLookupsARound, &random));
+    lookups += kLookupsARound;
   }
-  EXPECT_GT(listed, lookups / 10);
-  EXPECT_LT(listed, lookups);
+  EXPECT_GT(listed_, lookups / 10);
+  EXPECT_LT(listed_, lookups);
   EXPECT_GT(written, 0u);
   EXPECT_GT(files_read_, 0u);
   std::printf(
@@ -264,10 +296,15 @@ TEST_F(NaiveLookupTest, EqualsTheRecordsWhateverGoesOn) {
       static_cast<unsigned long long>(lookups),
       static_cast<unsigned long long>(moments),
       static_cast<unsigned long long>(missed),
-      100.0 * static_cast<double>(listed) / static_cast<double>(lookups),
+      100.0 * static_cast<double>(listed_) / static_cast<double>(lookups),
       import_round, static_cast<unsigned long long>(written),
       static_cast<unsigned long long>(files_read_));
 }
+
+INSTANTIATE_TEST_SUITE_P(Exemptions, NaiveLookupTest, testing::Bool(),
+                         [](const testing::TestParamInfo<bool>& info) {
+                           return info.param ? "With" : "Without";
+                         });
 
 }  // namespace
 }  // namespace rbld

@@ -149,13 +149,22 @@ void PublisherImpl::NoteNextExpiry() {
   if (ConsumeU64(&key, &expires)) next_expiry_ = static_cast<int64_t>(expires);
 }
 
+std::set<std::string> PublisherImpl::ListsBehind() const {
+  std::set<std::string> lists = unshown_;
+  for (const auto& [name, index] : indexes_) {
+    const auto file = index_files_.find(state_.lists.find(name)->second);
+    if (file != index_files_.end() && file->second.never) lists.insert(name);
+  }
+  return lists;
+}
+
 // `specs` must outlive the batch.
 StagedBatch PublisherImpl::NewBatch(SpecMap* specs,
                                     std::vector<ZoneSpec>* zones) {
   MutexLock lock(&state_mutex_);
   *specs = specs_;
   *zones = zones_;
-  return StagedBatch(database_.get(), specs, state_, indexes_,
+  return StagedBatch(database_.get(), specs, state_, indexes_, ListsBehind(),
                      options_.clock->NowSeconds());
 }
 
@@ -304,6 +313,7 @@ absl::Status PublisherImpl::Commit(StagedBatch* staged) {
       database_->db()->Write(database_->write_options(), staged->write_batch()),
       "writing the changes");
   if (!status.ok()) return status;
+  times_changed_ |= staged->changes_times();
   MutexLock lock(&state_mutex_);
   const bool is_change = state_.sequence != staged->state().sequence;
   for (const auto& [zone, record] : staged->state().zones) {
@@ -339,7 +349,7 @@ void PublisherImpl::Enqueue(Waiter* waiter) {
   }
   queue_.push_back(waiter);
   queue_changed_.NotifyOne();
-  while (!waiter->done) waiter_done_.Wait(&queue_mutex_);
+  while (!waiter->done) waiter->done_changed.Wait(&queue_mutex_);
 }
 
 absl::Status PublisherImpl::RunOnThread(std::function<absl::Status()> work) {
@@ -429,20 +439,25 @@ void PublisherImpl::Loop() {
     if (group.front()->work) {
       absl::Status status = group.front()->work();
       if (!status.ok()) group.front()->result = status;
+      times_changed_ = true;
     } else {
       RunGroup(group);
     }
-    NoteNextExpiry();
-    relay_cases_->NoteNextDue();
+    if (times_changed_) {
+      NoteNextExpiry();
+      relay_cases_->NoteNextDue();
+      times_changed_ = false;
+    }
     absl::Status trimmed = TrimJournal();
     if (!trimmed.ok()) {
       LogError(absl::StrCat("trimming the journal: ", trimmed.message()));
     }
-    {
-      MutexLock lock(&queue_mutex_);
-      for (Waiter* waiter : group) waiter->done = true;
+    MutexLock lock(&queue_mutex_);
+    for (Waiter* waiter : group) {
+      waiter->done = true;
+      // Before the mutex is free, since the waiter may be gone then.
+      waiter->done_changed.NotifyOne();
     }
-    waiter_done_.NotifyAll();
   }
 }
 

@@ -68,6 +68,7 @@ class PublisherImpl : public Publisher {
     std::function<absl::Status()> work;
     absl::StatusOr<ChangeResult> result = ChangeResult{};
     bool done = false;
+    CondVar done_changed;
   };
 
   // ---- the publisher's thread (publisher.cc) ----
@@ -78,6 +79,8 @@ class PublisherImpl : public Publisher {
       Waiter* waiter, StagedBatch* staged,
       std::map<std::string, absl::StatusOr<ChangeResult>>* in_group);
   StagedBatch NewBatch(SpecMap* specs, std::vector<ZoneSpec>* zones);
+  // Those whose index is not what is stored.
+  std::set<std::string> ListsBehind() const RBLD_REQUIRES(state_mutex_);
   absl::Status Commit(StagedBatch* staged);
   void PublishView() RBLD_REQUIRES(state_mutex_);
   void NoteNextExpiry();
@@ -177,7 +180,6 @@ class PublisherImpl : public Publisher {
   // ---- the queue ----
   mutable Mutex queue_mutex_;
   CondVar queue_changed_;
-  CondVar waiter_done_;
   std::deque<Waiter*> queue_ RBLD_GUARDED_BY(queue_mutex_);
   bool stopping_ RBLD_GUARDED_BY(queue_mutex_) = false;
 
@@ -210,6 +212,8 @@ class PublisherImpl : public Publisher {
   std::chrono::steady_clock::time_point last_group_;
   int lonely_groups_ = 0;
   int64_t next_expiry_ = 0;  // 0: none
+  // It, or when a relay case is due, must be looked for again.
+  bool times_changed_ = false;
   uint64_t journal_changes_ = 0;
   int64_t last_trim_ = 0;
   std::thread thread_;

@@ -224,21 +224,13 @@ absl::Status PublisherImpl::CommitSmall(
   return RunOnThread([&]() -> absl::Status {
     SpecMap specs;
     std::vector<ZoneSpec> zones;
-    IndexMap indexes;
-    StoreState state;
-    {
-      MutexLock lock(&state_mutex_);
-      specs = specs_;
-      zones = zones_;
-      indexes = indexes_;
-      state = state_;
-    }
-    if (state.datasets[dataset.id].last_sequence != dataset.last_sequence) {
+    StagedBatch staged = NewBatch(&specs, &zones);
+    const auto now = staged.state().datasets.find(dataset.id);
+    if (now == staged.state().datasets.end() ||
+        now->second.last_sequence != dataset.last_sequence) {
       *retry = true;
       return absl::OkStatus();
     }
-    StagedBatch staged(database_.get(), &specs, std::move(state),
-                       std::move(indexes), options_.clock->NowSeconds());
     absl::Status status = staged.StageRecords(HeaderOf(options), dataset.id,
                                               /*is_import=*/true, changes);
     if (!status.ok()) return status;

@@ -343,6 +343,7 @@ absl::StatusOr<bool> Resolver::AnyNameListedBelow(absl::string_view node_wire) {
 }
 
 absl::StatusOr<bool> Resolver::HasListExemption(const Target& target) {
+  if (!shape_.exemptions) return false;
   const std::string key =
       RecordKey(shape_.list, target.Key(), RecordType::kExemption, kWholeList);
   iterator_->Seek(key);

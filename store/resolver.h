@@ -33,6 +33,8 @@ struct ListShape {
   // Prefix lengths that some record of the list has, ascending.
   std::vector<int> ipv4_lengths;
   std::vector<int> ipv6_lengths;
+  // Some record of the list is an exemption.
+  bool exemptions = false;
 };
 
 class Resolver {

@@ -81,19 +81,49 @@ struct StagedBatch::Planned {
 
 StagedBatch::StagedBatch(Database* database, const SpecMap* specs,
                          StoreState state, IndexMap indexes,
-                         int64_t now_seconds)
+                         std::set<std::string> behind, int64_t now_seconds)
     : database_(database),
       specs_(specs),
       state_(std::move(state)),
       indexes_(std::move(indexes)),
+      behind_(std::move(behind)),
       now_seconds_(now_seconds),
       batch_(rocksdb::BytewiseComparator(), kBatchReservedBytes,
-             /*overwrite_key=*/true) {}
+             /*overwrite_key=*/true) {
+  NoteExemptions();
+}
+
+void StagedBatch::NoteExemptions() {
+  for (const auto& [id, dataset] : state_.datasets) {
+    if (dataset.exemptions != 0) exempted_.insert(dataset.list);
+  }
+}
+
+bool StagedBatch::SurelyNone(ListId id, const std::string& list,
+                             const Target& target) const {
+  if (target.kind() == TargetKind::kName || exempted_.count(id) != 0 ||
+      behind_.count(list) != 0) {
+    return false;
+  }
+  const auto index = indexes_.find(list);
+  if (index == indexes_.end()) return false;
+  const IpPrefix& prefix = target.prefix();
+  const AddressBytes last = prefix.LastAddress();
+  return target.kind() == TargetKind::kIpv4
+             ? !index->second->ipv4->AnyWithin(prefix.ipv4(), Ipv4Of(last))
+             : !index->second->ipv6->AnyWithin(prefix.bytes, last);
+}
 
 absl::StatusOr<std::string> StagedBatch::ReadRecord(const std::string& key,
+                                                    const Target& target,
                                                     const Planned& planned) {
   const auto found = planned.overlay.find(key);
   if (found != planned.overlay.end()) return found->second;
+  ParsedKey parsed;
+  if (!ParseRecordKey(key, &parsed)) return CorruptRecord("key");
+  if (SurelyNone(parsed.list, state_.ListName(parsed.list), target)) {
+    return std::string();
+  }
   return Get(FamilyId::kListings, key);
 }
 
@@ -117,6 +147,14 @@ std::unique_ptr<rocksdb::Iterator> StagedBatch::NewIterator(
       handle, database_->db()->NewIterator(read, handle), &read));
 }
 
+std::unique_ptr<rocksdb::Iterator> StagedBatch::NewBatchIterator(
+    FamilyId family, const rocksdb::Slice* upper_bound) {
+  rocksdb::ReadOptions read;
+  read.iterate_upper_bound = upper_bound;
+  return std::unique_ptr<rocksdb::Iterator>(batch_.NewIteratorWithBase(
+      database_->family(family), rocksdb::NewEmptyIterator(), &read));
+}
+
 bool StagedBatch::HasListing(absl::string_view list, absl::string_view source,
                              const Target& target) {
   const auto id = state_.lists.find(list);
@@ -138,7 +176,7 @@ absl::Status StagedBatch::PlanPut(const Change& change, const ListSpec& spec,
   const std::string target_key = change.target.Key();
   const std::string key =
       RecordKey(dataset->list, target_key, type, KeyDataset(*dataset));
-  absl::StatusOr<std::string> before = ReadRecord(key, *planned);
+  absl::StatusOr<std::string> before = ReadRecord(key, change.target, *planned);
   if (!before.ok()) return before.status();
   Record old;
   if (!before->empty() && !ParseRecord(*before, &old)) {
@@ -202,7 +240,8 @@ absl::Status StagedBatch::PlanErase(const Change& change, RecordType type,
   for (DatasetRecord* dataset : datasets) {
     const std::string key =
         RecordKey(dataset->list, target_key, type, KeyDataset(*dataset));
-    absl::StatusOr<std::string> before = ReadRecord(key, *planned);
+    absl::StatusOr<std::string> before =
+        ReadRecord(key, change.target, *planned);
     if (!before.ok()) return before.status();
     if (before->empty()) continue;
     removed = true;
@@ -314,9 +353,12 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
   const ListShape shape = state_.Shape(state_.lists.find(list)->second);
   const std::string bound_key = UpdateUpperBound(shape.list, target);
   const rocksdb::Slice bound(bound_key);
-  Resolver resolver(
-      *database_, shape,
-      NewIterator(FamilyId::kListings, bound_key.empty() ? nullptr : &bound));
+  const rocksdb::Slice* const upper = bound_key.empty() ? nullptr : &bound;
+  // Where there was nothing, all that there is now is in the batch.
+  Resolver resolver(*database_, shape,
+                    SurelyNone(shape.list, list, target)
+                        ? NewBatchIterator(FamilyId::kListings, upper)
+                        : NewIterator(FamilyId::kListings, upper));
   absl::StatusOr<IndexUpdate> update =
       UpdateListIndex(index->second, target, &resolver);
   if (!update.ok()) return update.status();
@@ -335,10 +377,10 @@ absl::Status StagedBatch::Write(const ChangeRequest& header,
                                 const std::vector<RecordChange>& changes,
                                 StoreState state) {
   state_ = std::move(state);
+  NoteExemptions();
   const uint64_t sequence = ++state_.sequence;
   rocksdb::ColumnFamilyHandle* listings =
       database_->family(FamilyId::kListings);
-  rocksdb::ColumnFamilyHandle* expiry = database_->family(FamilyId::kExpiry);
   JournalEntry entry;
   entry.time = now_seconds_;
   entry.actor = header.actor;
@@ -358,7 +400,7 @@ absl::Status StagedBatch::Write(const ChangeRequest& header,
     AppendJournalChange(&journal,
                         {change.kind, change.key, change.before, change.after});
     if (const int64_t expires = ExpiresOf(change.before); expires != 0) {
-      batch_.Delete(expiry, ExpiryKey(expires, change.key));
+      Erase(FamilyId::kExpiry, ExpiryKey(expires, change.key));
     }
     if (change.after.empty()) {
       batch_.Delete(listings, change.key);
@@ -367,7 +409,7 @@ absl::Status StagedBatch::Write(const ChangeRequest& header,
       batch_.Put(listings, change.key, change.after);
       ++(change.before.empty() ? audit.added : audit.changed);
       if (const int64_t expires = ExpiresOf(change.after); expires != 0) {
-        batch_.Put(expiry, ExpiryKey(expires, change.key), "");
+        Put(FamilyId::kExpiry, ExpiryKey(expires, change.key), "");
       }
     }
     ParsedKey parsed;
@@ -436,8 +478,7 @@ absl::StatusOr<uint64_t> StagedBatch::StageExpiries(uint64_t limit) {
     if (static_cast<int64_t>(expires) > now_seconds_) break;
     ParsedKey parsed;
     if (!ParseRecordKey(key, &parsed)) return CorruptRecord("expiry");
-    Planned none;
-    absl::StatusOr<std::string> before = ReadRecord(std::string(key), none);
+    absl::StatusOr<std::string> before = Get(FamilyId::kListings, key);
     if (!before.ok()) return before.status();
     if (before->empty()) return CorruptRecord("expiry of no listing");
     for (auto& [id, dataset] : state.datasets) {

@@ -27,9 +27,11 @@ using SpecMap = std::map<std::string, ListSpec, std::less<>>;
 
 class StagedBatch {
  public:
-  // `database` and `specs` outlive it; `indexes` are the published ones.
+  // `database` and `specs` outlive it; `indexes` are the published ones, of
+  // which those of the lists `behind` are not what is stored.
   StagedBatch(Database* database, const SpecMap* specs, StoreState state,
-              IndexMap indexes, int64_t now_seconds);
+              IndexMap indexes, std::set<std::string> behind,
+              int64_t now_seconds);
 
   // Checks the request whole, then stages it whole. Errors as
   // Publisher::Apply; nothing is staged then.
@@ -62,9 +64,11 @@ class StagedBatch {
   // "" when there is none.
   absl::StatusOr<std::string> Get(FamilyId family, absl::string_view key);
   void Put(FamilyId family, absl::string_view key, absl::string_view value) {
+    Note(family);
     batch_.Put(database_->family(family), ToSlice(key), ToSlice(value));
   }
   void Erase(FamilyId family, absl::string_view key) {
+    Note(family);
     batch_.Delete(database_->family(family), ToSlice(key));
   }
   // Until something is staged again. Ends before `upper_bound`, which outlives
@@ -77,6 +81,8 @@ class StagedBatch {
   int64_t now_seconds() const { return now_seconds_; }
 
   bool empty() { return batch_.GetWriteBatch()->Count() == 0; }
+  // It has changes of when a listing expires or a relay case is due.
+  bool changes_times() const { return changes_times_; }
   uint64_t change_count() const { return change_count_; }
   rocksdb::WriteBatch* write_batch() { return batch_.GetWriteBatch(); }
   const StoreState& state() const { return state_; }
@@ -88,6 +94,10 @@ class StagedBatch {
 
  private:
   struct Planned;
+  void Note(FamilyId family) {
+    changes_times_ |=
+        family == FamilyId::kExpiry || family == FamilyId::kProbes;
+  }
   absl::Status Plan(const ChangeRequest& request, Planned* planned);
   absl::Status PlanOne(const Change& change, const ChangeRequest& request,
                        Planned* planned);
@@ -97,23 +107,38 @@ class StagedBatch {
   absl::Status PlanErase(const Change& change, RecordType type,
                          const std::vector<DatasetRecord*>& datasets,
                          ChangeKind kind, Planned* planned);
+  // `target` is the key's.
   absl::StatusOr<std::string> ReadRecord(const std::string& key,
+                                         const Target& target,
                                          const Planned& planned);
+  // The list's index proves that nothing is recorded of these addresses, nor of
+  // any that they are part of.
+  bool SurelyNone(ListId id, const std::string& list,
+                  const Target& target) const;
+  void NoteExemptions();
   absl::Status Write(const ChangeRequest& header,
                      const std::vector<RecordChange>& changes,
                      StoreState state);
   absl::Status UpdateIndex(const std::string& list, const Target& target);
+  // The same of what the batch has alone.
+  std::unique_ptr<rocksdb::Iterator> NewBatchIterator(
+      FamilyId family, const rocksdb::Slice* upper_bound);
 
   Database* const database_;
   const SpecMap* const specs_;
   StoreState state_;
   IndexMap indexes_;
+  const std::set<std::string> behind_;
+  // Lists that have exemptions, or had since the batch was begun. They hide
+  // records from the index.
+  std::set<ListId> exempted_;
   const int64_t now_seconds_;
   rocksdb::WriteBatchWithIndex batch_;
   std::map<std::string, std::vector<Target>> touched_;
   // Lists whose answers changed, and in which kinds.
   std::map<std::string, std::set<TargetKind>> changed_answers_;
   uint64_t change_count_ = 0;
+  bool changes_times_ = false;
 };
 
 // One audit line's "what": the first targets of the changes.

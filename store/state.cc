@@ -50,6 +50,7 @@ ListShape StoreState::Shape(ListId list) const {
   for (const auto& [id, dataset] : datasets) {
     if (dataset.list != list) continue;
     shape.precedence[KeyDataset(dataset)] = dataset.precedence;
+    shape.exemptions |= dataset.exemptions != 0;
     for (int i = 0; i <= 32; ++i) {
       if (dataset.lengths.ipv4[i] != 0) ipv4.insert(i);
     }

@@ -25,10 +25,6 @@ bool ValueTable::SameSet::operator()(const Known& known,
 
 ValueTable::ValueTable() : known_(0, HashOfKnown(), SameSet{this}) {}
 
-ValueTable::~ValueTable() {
-  for (const auto& page : pages_) delete[] page.load();
-}
-
 ValueTable::Wanted ValueTable::Want(const ServedValues& values) {
   const absl::string_view content(reinterpret_cast<const char*>(&values),
                                   values.bytes());
@@ -74,15 +70,21 @@ ValueSetId ValueTable::Add(const Wanted& wanted, const ServedValues* values) {
   const uint64_t slot = uint64_t{id} + kFirstPageSets;
   const int page = std::bit_width(slot) - 1 - kFirstPageBits;
   const uint64_t page_first = kFirstPageSets << page;
-  std::atomic<const ServedValues**>& page_pointer =
-      pages_[static_cast<size_t>(page)];
-  const ServedValues** sets = page_pointer.load(std::memory_order_relaxed);
-  if (sets == nullptr) sets = new const ServedValues*[page_first];
-  sets[slot - page_first] = values;
-  content_bytes_ += sizeof(values) + wanted.content.size();
+  std::atomic<Slot*>& page_pointer = pages_[static_cast<size_t>(page)];
+  Slot* slots = page_pointer.load(std::memory_order_relaxed);
+  if (slots == nullptr) {
+    page_memory_.emplace_back(page_first * sizeof(Slot));
+    slots = reinterpret_cast<Slot*>(page_memory_.back().data());
+  }
+  OnlyCode only = {};
+  if (values->size() == 1) {
+    only = {(*values)[0].code, (*values)[0].ttl_seconds};
+  }
+  slots[slot - page_first] = {values, only};
+  content_bytes_ += sizeof(Slot) + wanted.content.size();
   // Release: whoever sees the page sees this set in it. Later sets of the
   // same page reach readers with the index that names them.
-  page_pointer.store(sets, std::memory_order_release);
+  page_pointer.store(slots, std::memory_order_release);
   next_id_.store(id + 1, std::memory_order_relaxed);
   known_.insert(Known{wanted.hash, id});
   return id;

@@ -27,7 +27,6 @@ namespace rbld {
 class ValueTable {
  public:
   ValueTable();
-  ~ValueTable();
   ValueTable(const ValueTable&) = delete;
   ValueTable& operator=(const ValueTable&) = delete;
 
@@ -39,10 +38,20 @@ class ValueTable {
   ValueSetId InternKept(const ServedValues& values,
                         const std::shared_ptr<const void>& keeper);
 
-  // Lock-free. Precondition: `id` came from Intern and is not kNotListed.
-  const ServedValues& Get(ValueSetId id) const { return **SlotOf(id); }
+  // Lock-free. Precondition of all that follow: `id` came from Intern and is
+  // not kNotListed.
+  const ServedValues& Get(ValueSetId id) const { return *SlotOf(id)->set; }
 
-  // For who gets many sets of a big table: begins to load what Prefetch reads …
+  // Of a set with one value what A records say, found without the set; its
+  // conditions are not looked at. With code 0 the set must be read.
+  struct OnlyCode {
+    uint32_t code;
+    uint32_t ttl_seconds;
+  };
+  OnlyCode GetOnlyCode(ValueSetId id) const { return SlotOf(id)->only; }
+
+  // For who gets many sets of a big table: begins to load what GetOnlyCode and
+  // Prefetch read …
   void PrefetchSlot(ValueSetId id) const { PrefetchLine(SlotOf(id)); }
   // … and what is read of a set with one value.
   void Prefetch(ValueSetId id) const {
@@ -94,7 +103,13 @@ class ValueTable {
     }
   };
 
-  const ServedValues* const* SlotOf(ValueSetId id) const {
+  struct Slot {
+    const ServedValues* set;
+    OnlyCode only;
+  };
+  static_assert(kLineBytes % sizeof(Slot) == 0);
+
+  const Slot* SlotOf(ValueSetId id) const {
     const uint64_t slot = uint64_t{id} + kFirstPageSets;
     const int page = (63 ^ std::countl_zero(slot)) - kFirstPageBits;
     // Acquire pairs with the release in Add: the page's sets are complete.
@@ -109,7 +124,8 @@ class ValueTable {
   char* Place(size_t bytes) RBLD_REQUIRES(mutex_);
 
   // The part of a page that is not in use yet costs address space only.
-  std::array<std::atomic<const ServedValues**>, kPages> pages_ = {};
+  std::array<std::atomic<Slot*>, kPages> pages_ = {};
+  std::vector<PageRegion> page_memory_ RBLD_GUARDED_BY(mutex_);
   std::atomic<uint32_t> next_id_{1};
   mutable Mutex mutex_;
   uint64_t content_bytes_ RBLD_GUARDED_BY(mutex_) = 0;

@@ -55,6 +55,25 @@ TEST(ValueTable, KeepsSetsInPlaceAcrossManyPages) {
   EXPECT_EQ(table.size(), 50000u);
 }
 
+TEST(ValueTable, TellsTheCodeOfASetWithOneValue) {
+  ValueTable table;
+  const ValueSetId one = table.Intern({{0x7f000002, "a", 77}});
+  EXPECT_EQ(table.GetOnlyCode(one).code, 0x7f000002u);
+  EXPECT_EQ(table.GetOnlyCode(one).ttl_seconds, 77u);
+  const ValueSetId two =
+      table.Intern({{0x7f000002, "a", 0}, {0x7f000003, "a", 0}});
+  EXPECT_EQ(table.GetOnlyCode(two).code, 0u);
+  const OwnedValues kept({{0x7f000004, "b", 5}});
+  const ValueSetId mapped = table.InternKept(kept.get(), nullptr);
+  EXPECT_EQ(table.GetOnlyCode(mapped).code, 0x7f000004u);
+  for (int n = 0; n < 5000; ++n) {
+    const ValueTable::OnlyCode only =
+        table.GetOnlyCode(table.Intern(Numbered(n)));
+    ASSERT_EQ(only.code, 0x7f000002u + static_cast<uint32_t>(n % 7));
+    ASSERT_EQ(only.ttl_seconds, static_cast<uint32_t>(n));
+  }
+}
+
 TEST(ValueTable, EmptyTableIsSmall) {
   ValueTable table;
   EXPECT_LT(table.MemoryBytes(), 4096u);

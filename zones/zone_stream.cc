@@ -20,8 +20,7 @@ Word ToWord(const AddressBytes& bytes);
 
 template <>
 uint32_t ToWord<uint32_t>(const AddressBytes& bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
-         uint32_t{bytes[2]} << 8 | bytes[3];
+  return Ipv4Of(bytes);
 }
 
 template <>

@@ -248,9 +248,7 @@ absl::Status DatasetReader::CheckFirst(const IpPrefix& prefix) {
       type_ != DatasetType::kAcl) {
     return absl::OkStatus();
   }
-  std::string key;
-  Target::OfPrefix(prefix).AppendKey(&key);
-  if (seen_.insert(std::move(key)).second) return absl::OkStatus();
+  if (seen_prefixes_.Insert(prefix)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "duplicated entry for ", prefix.ToString(), "; the first one holds"));
 }
@@ -383,7 +381,7 @@ absl::Status DatasetReader::ReadKey(absl::string_view line) {
       default_rule_.value_or(AccessRule{AccessAction::kPass, 0});
   if (!rest.empty() && !IsComment(rest)) rule = RuleOf(rest);
   if (!rule.ok()) return rule.status();
-  if (!seen_.insert(key.label).second) {
+  if (!seen_keys_.insert(key.label).second) {
     return absl::InvalidArgumentError(
         "the key stands here twice; the first one holds");
   }

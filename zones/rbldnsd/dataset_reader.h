@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/ip_prefix.h"
+#include "base/prefix_set.h"
 #include "store/target.h"
 #include "zones/rbldnsd/dataset_type.h"
 #include "zones/rbldnsd/entry.h"
@@ -154,7 +155,8 @@ class DatasetReader {
   std::vector<KeyRule> keys_;
   ValueCondition condition_;  // of the entry that is read
   std::optional<AccessRule> default_rule_;
-  absl::flat_hash_set<std::string> seen_;
+  PrefixSet seen_prefixes_;
+  absl::flat_hash_set<std::string> seen_keys_;
 };
 
 }  // namespace rbld

@@ -5,7 +5,8 @@ rbld does so by itself once enough differs from the base (docs/ARCHITECTURE.md,
 memory back. A round brings a list to just below that, takes the rate under full
 load for a while, goes on with changes, some each second, and takes the rate
 from these on until the new base is there and the memory rests again; all of it
-on the worker's own core. The next round takes the changes back.
+on the worker's own core. All rounds add new listings: what they take off needs
+less memory, so that with few listings it would not be enough.
 """
 
 import glob
@@ -28,6 +29,8 @@ SAMPLE = 10_000
 # Of what is enough, before the load.
 BEFORE = 0.9
 CHANGES_A_SECOND = 500
+# More than a round needs.
+CHANGES_A_ROUND = 60_000
 QUIET_SECONDS = 5
 # Of the least priority beside a thread that never rests.
 GIVE_UP_SECONDS = 300
@@ -68,7 +71,7 @@ def is_writing(server):
                                        "*.new")))
 
 
-def change_until_base(server, watch, addresses, verb):
+def change_until_base(server, watch, addresses):
     """Some changes a second until a new base is begun, so that the next round
     begins with few that are behind one; and waits for it. Returns how many."""
     began, bases, made = time.monotonic(), watch.now()[2], 0
@@ -77,7 +80,7 @@ def change_until_base(server, watch, addresses, verb):
             raise RuntimeError("no new base within %d s" % GIVE_UP_SECONDS)
         if not is_writing(server):
             some = addresses[made:made + CHANGES_A_SECOND]
-            start.change_many(server.rbld, some, verb)
+            start.change_many(server.rbld, some, "add")
             made += len(some)
         time.sleep(1)
     return made
@@ -99,14 +102,15 @@ def enough(index_bytes, bytes_a_change):
     return min(MOST_CHANGES, most_bytes / bytes_a_change)
 
 
-def one_round(server, watch, queries, addresses, verb):
-    """Returns the figures and how many of the addresses were changed."""
+def one_round(server, watch, queries, addresses):
+    """Returns the figures, and among them how many of the addresses were
+    added."""
     rest, index_bytes = watch.resident(), watch.index_bytes()
-    start.change_many(server.rbld, addresses[:SAMPLE], verb)
+    start.change_many(server.rbld, addresses[:SAMPLE], "add")
     wanted = enough(index_bytes,
                     max(1, watch.index_bytes() - index_bytes) / SAMPLE)
     before = int(wanted * BEFORE)
-    start.change_many(server.rbld, addresses[SAMPLE:before], verb)
+    start.change_many(server.rbld, addresses[SAMPLE:before], "add")
     time.sleep(QUIET_SECONDS)
     with change.background(server, queries, 0, GIVE_UP_SECONDS) as report:
         first = watch.now()
@@ -115,8 +119,7 @@ def one_round(server, watch, queries, addresses, verb):
         process_stats.forget_peak(server.pid)
         if second[2] != first[2]:
             raise RuntimeError("a base was written before its time")
-        made = before + change_until_base(server, watch, addresses[before:],
-                                          verb)
+        made = before + change_until_base(server, watch, addresses[before:])
         last = rested(watch)
     peak = process_stats.memory_bytes(server.pid)["VmHWM"]
     found = {"without": rate(first, second), "with": rate(second, last),
@@ -132,15 +135,14 @@ def one_round(server, watch, queries, addresses, verb):
 def measure(server, queries, rounds):
     """[{"without", "with", "seconds", "rest", "peak", "changes", "loss"}, …]:
     queries a second, bytes."""
-    addresses = server.files.changes()
+    addresses = server.files.changes(rounds * CHANGES_A_ROUND)
     watch = Watch(server)
     try:
-        found = []
-        for one in range(rounds):
-            found.append(one_round(server, watch, queries, addresses,
-                                   "remove" if one % 2 else "add"))
-        start.change_many(server.rbld, addresses[:max(
-            one["changes"] for one in found)], "remove")
+        found, made = [], 0
+        for _ in range(rounds):
+            found.append(one_round(server, watch, queries, addresses[made:]))
+            made += found[-1]["changes"]
+        start.change_many(server.rbld, addresses[:made], "remove")
         return found
     finally:
         watch.close()

@@ -74,13 +74,13 @@ class Files:
         with open(path) as lines:
             return lines.read().split()[:self.size]
 
-    def changes_path(self):
+    def changes_path(self, count=CHANGED):
         """Addresses that are neither listed nor asked for by queries()."""
-        return self._made("changes-%d" % self.size, "feed", CHANGED,
+        return self._made("changes-%d-%d" % (self.size, count), "feed", count,
                           bench.SEED, self.size + CHANGES_BEHIND)
 
-    def changes(self):
-        with open(self.changes_path()) as lines:
+    def changes(self, count=CHANGED):
+        with open(self.changes_path(count)) as lines:
             return lines.read().split()
 
 
