@@ -5,8 +5,8 @@ rbld does so by itself once enough differs from the base (docs/ARCHITECTURE.md,
 memory back. A round brings a list to just below that, takes the rate under full
 load for a while, goes on with changes, some each second, and takes the rate
 from these on until the new base is there and the memory rests again; all of it
-on the worker's own core. All rounds add new listings: what they take off needs
-less memory, so that with few listings it would not be enough.
+on the worker's own core. All rounds add new listings: to take them off again
+changes less memory, which of a small list would not be enough.
 """
 
 import glob
