@@ -150,7 +150,7 @@ def limits(lines):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     rounds = [one_round(args.lines) for _ in range(args.rounds)]

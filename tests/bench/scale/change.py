@@ -137,6 +137,7 @@ def window(server, queries, per_second, seconds, changes):
 def rbld_rounds(server, queries, rounds, seconds):
     """{"rate": q/s at half load, "half": windows, "most": windows}, with the
     windows as {"without": [one for each round], "with": […]}."""
+    server.files.changes_path()  # made now, not in the first window
     most = load.run(server.port, queries, 3, pid=server.pid,
                     outstanding=OUTSTANDING).per_second
     rates = {"half": int(most * LOAD_PART), "most": 0}

@@ -124,9 +124,10 @@ def check_room(work, listings):
             free / 1e9, listings * BYTES_A_LISTING_ON_DISK / 1e9))
 
 
-def import_command(write):
+def import_command(rounds, write):
     """It has a section, limits, options and a command of its own, too."""
-    bench.run(["tests/bench/import10m"] + (["--write"] if write else []))
+    bench.run(["tests/bench/import10m", "--rounds=%d" % rounds] +
+              (["--write"] if write else []))
     return "its figures stand in its own section"
 
 
@@ -195,7 +196,7 @@ def main():
         bench.check_machine()
         keeper = found.Keeper(args.json, meta(args))
         if "import" in args.only:
-            keeper.take("import", lambda: import_command(args.write),
+            keeper.take("import", lambda: import_command(args.rounds, args.write),
                         sizes.FAILURES)
         try:
             measure_all(args, keeper)
