@@ -13,13 +13,17 @@
 namespace rbld {
 namespace {
 
-// A dialogue whose message has just been sent.
-Dialogue AfterMessage() {
+DialogueSettings SomeSettings() {
   DialogueSettings settings;
   settings.domain = "d.example";
   settings.ehlo_name = "tester.example";
   settings.url = "https://d.example/";
   settings.contact = "people@d.example";
+  return settings;
+}
+
+// A dialogue whose message has just been sent. `settings` outlives it.
+Dialogue AfterMessage(const DialogueSettings& settings) {
   DialogueWork work;
   work.address = "192.0.2.7";
   work.probes = {{0, "t0", "s0"}, {1, "t1", "s1"}};
@@ -50,13 +54,14 @@ void Hear(const Answer& answer, Dialogue* dialogue) {
 }
 
 TEST(HostileScriptTest, WhatItCountsAsTakenTheDialogueDoesToo) {
+  const DialogueSettings settings = SomeSettings();
   std::set<Trait> refused;
   std::set<Trait> taken;
   for (uint32_t address = 0; address < 20000; ++address) {
     for (uint32_t connection = 1; connection <= 10; ++connection) {
       Script script(/*seed=*/1, address, connection);
       const Answer answer = script.ToMessage();
-      Dialogue dialogue = AfterMessage();
+      Dialogue dialogue = AfterMessage(settings);
       ASSERT_TRUE(dialogue.outcomes().empty());
       Hear(answer, &dialogue);
       (answer.is_refusal() ? refused : taken)
