@@ -72,9 +72,10 @@ class NaiveList {
     }
     ValueSet values;
     for (const auto& [source, listing] : best) {
+      const int length = listing.first;
       const auto beaten = [&](const std::string& scope) {
         const auto it = exempt.find(scope);
-        return it != exempt.end() && it->second >= listing.first;
+        return it != exempt.end() && it->second >= length;
       };
       if (beaten(source) || beaten("")) continue;
       values.insert(values.end(), listing.second->begin(),

@@ -333,7 +333,8 @@ absl::Status PublisherImpl::Rebase::MoveIpv4InParts() {
 absl::Status PublisherImpl::Rebase::Finish() {
   std::weak_ptr<const ListIndex> old;
   absl::StatusOr<bool> installed =
-      Install([&](const ListIndex& newest) -> std::shared_ptr<const ListIndex> {
+      Install([&](const ListIndex& newest) RBLD_REQUIRES(
+                  publisher_.state_mutex_) -> std::shared_ptr<const ListIndex> {
         auto changed = std::make_shared<ListIndex>(newest);
         changed->ipv4 = Ipv4Index::Rebased(*newest.ipv4, *written_->ipv4,
                                            *from_file_->ipv4);
