@@ -84,8 +84,8 @@ class PublisherImportTest : public testing::Test {
     return summary.ok() ? *summary : ImportSummary();
   }
 
-  void Apply(Change::Verb verb, const std::string& text,
-             const std::string& source) {
+  ChangeOutcome Apply(Change::Verb verb, const std::string& text,
+                      const std::string& source) {
     Change change;
     change.list = "relays";
     change.source = source;
@@ -96,6 +96,7 @@ class PublisherImportTest : public testing::Test {
     request.actor = "tester";
     absl::StatusOr<ChangeResult> result = publisher_->Apply(request);
     EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->outcomes[0] : ChangeOutcome::kNotFound;
   }
 
   // All that the index answers, a run a line.
@@ -245,6 +246,23 @@ TEST_F(PublisherImportTest, ChangesDuringTheComparisonAreNotLost) {
   ExpectIndexIsWhatTheStoreSays();
   // The next import is not all of the list.
   RunImport(Addresses(5000, 100000), ImportOptions(), change_something);
+  ExpectIndexIsWhatTheStoreSays();
+}
+
+// What the index does not show yet is there all the same.
+TEST_F(PublisherImportTest, AChangeFindsWhatIsStoredButNotShown) {
+  int removed = 0;
+  RunImport(Addresses(0, 100000), ImportOptions(), [&](double part) {
+    if (part < 0.7 || removed > 0) return;
+    EXPECT_EQ(Apply(Change::Verb::kRemove, "8.0.0.5", ""),
+              ChangeOutcome::kRemoved);
+    EXPECT_EQ(publisher_->view()->lists.at("relays")->ipv4->Lookup(0x08000006),
+              kNotListed)
+        << "it is shown already";
+    ++removed;
+  });
+  EXPECT_EQ(removed, 1);
+  EXPECT_EQ(publisher_->Lists()->at(0).listings, 99999u);
   ExpectIndexIsWhatTheStoreSays();
 }
 
