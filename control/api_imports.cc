@@ -133,7 +133,7 @@ absl::Status FeedError(const absl::Status& status) {
 }
 
 absl::Status StrictError(const Import& import) {
-  const RejectedLine& first = import.rejected().front();
+  const FeedLineNote& first = import.rejected().front();
   return absl::FailedPreconditionError(absl::StrCat(
       import.rejected_count(), " lines were rejected, the first is line ",
       first.line, " (", first.text, "): ", first.why,

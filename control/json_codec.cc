@@ -172,6 +172,18 @@ void PutText(Json* json, const char* key, const std::string& text) {
   if (!text.empty()) (*json)[key] = text;
 }
 
+Json ToJson(const std::vector<FeedLineNote>& lines) {
+  Json json = Json::array();
+  for (const FeedLineNote& line : lines) {
+    Json one;
+    one["line"] = line.line;
+    one["text"] = line.text;
+    one["why"] = line.why;
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
 }  // namespace
 
 absl::Status CheckText(absl::string_view text, absl::string_view place) {
@@ -381,14 +393,9 @@ Json ToJson(const ImportSummary& summary) {
   json["unchanged"] = summary.unchanged;
   json["duplicates"] = summary.duplicates;
   json["rejected"] = summary.rejected;
-  json["rejected_lines"] = Json::array();
-  for (const RejectedLine& line : summary.rejected_lines) {
-    Json one;
-    one["line"] = line.line;
-    one["text"] = line.text;
-    one["why"] = line.why;
-    json["rejected_lines"].push_back(std::move(one));
-  }
+  json["rejected_lines"] = ToJson(summary.rejected_lines);
+  json["warned"] = summary.warned;
+  json["warned_lines"] = ToJson(summary.warned_lines);
   return json;
 }
 

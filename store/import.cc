@@ -6,7 +6,7 @@
 namespace rbld {
 namespace {
 
-constexpr size_t kMaxRejectedTextBytes = 80;
+constexpr size_t kMaxShownTextBytes = 80;
 constexpr size_t kMaxAuthorBytes = 255;
 constexpr size_t kMaxNoteBytes = 4096;
 
@@ -115,24 +115,24 @@ absl::Status Import::AddExemption(const Target& target, EntryDetails details) {
   return absl::OkStatus();
 }
 
-void Import::Reject(uint64_t line, absl::string_view text,
-                    absl::string_view why) {
-  ++rejected_count_;
-  if (rejected_.size() >= static_cast<size_t>(kMaxRejectedKept)) return;
-  RejectedLine rejected;
-  rejected.line = line;
+void FeedLineNotes::Add(uint64_t line, absl::string_view text,
+                        absl::string_view why) {
+  ++count_;
+  if (kept_.size() >= kMaxKept) return;
+  FeedLineNote note;
+  note.line = line;
   for (const char c : text) {
     const bool control = absl::ascii_iscntrl(static_cast<unsigned char>(c));
-    if (rejected.text.size() + (control ? 4 : 1) > kMaxRejectedTextBytes) break;
+    if (note.text.size() + (control ? 4 : 1) > kMaxShownTextBytes) break;
     if (control) {
-      rejected.text += absl::StrCat(
+      note.text += absl::StrCat(
           "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
     } else {
-      rejected.text.push_back(c);
+      note.text.push_back(c);
     }
   }
-  rejected.why = std::string(why);
-  rejected_.push_back(std::move(rejected));
+  note.why = std::string(why);
+  kept_.push_back(std::move(note));
 }
 
 }  // namespace rbld

@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "store/guard.h"
 #include "store/listing.h"
 #include "store/target.h"
@@ -19,11 +20,26 @@
 
 namespace rbld {
 
-// A feed line that was left out.
-struct RejectedLine {
+// A feed line of which something must be said.
+struct FeedLineNote {
   uint64_t line = 0;  // from 1
   std::string text;   // its beginning, at most 80 bytes, control bytes as \xNN
   std::string why;
+};
+
+// Counts such lines and keeps the first kMaxKept of them.
+class FeedLineNotes {
+ public:
+  static constexpr size_t kMaxKept = 1000;
+
+  void Add(uint64_t line, absl::string_view text, absl::string_view why);
+
+  uint64_t count() const { return count_; }
+  const std::vector<FeedLineNote>& kept() const { return kept_; }
+
+ private:
+  uint64_t count_ = 0;
+  std::vector<FeedLineNote> kept_;
 };
 
 // What a feed may say of an entry besides its values. 0 and "" mean that it
@@ -41,7 +57,6 @@ class Import {
  public:
   // Names a value set inside this import.
   using ValuesNumber = uint32_t;
-  static constexpr int kMaxRejectedKept = 1000;
 
   // A plain IPv4 listing in 64 bits that sort like its key in the store:
   // address, prefix length, values.
@@ -105,11 +120,18 @@ class Import {
   // An exemption of dataset scope.
   absl::Status AddExemption(const Target& target, EntryDetails details = {});
 
-  // Counts a rejected line and keeps the first kMaxRejectedKept of them.
-  void Reject(uint64_t line, absl::string_view text, absl::string_view why);
+  // A line that was left out.
+  void Reject(uint64_t line, absl::string_view text, absl::string_view why) {
+    rejected_.Add(line, text, why);
+  }
+  // A line that was taken, but perhaps not as its author meant it.
+  void Warn(uint64_t line, absl::string_view text, absl::string_view why) {
+    warned_.Add(line, text, why);
+  }
 
-  const std::vector<RejectedLine>& rejected() const { return rejected_; }
-  uint64_t rejected_count() const { return rejected_count_; }
+  const std::vector<FeedLineNote>& rejected() const { return rejected_.kept(); }
+  uint64_t rejected_count() const { return rejected_.count(); }
+  const FeedLineNotes& warned() const { return warned_; }
   uint64_t accepted_count() const { return ipv4_.size() + others_.size(); }
   const ListPolicy& policy() const { return policy_; }
 
@@ -146,8 +168,8 @@ class Import {
   std::vector<OtherEntry> others_;
   std::vector<ValueSet> value_sets_;
   absl::flat_hash_map<std::string, ValuesNumber> value_numbers_;
-  std::vector<RejectedLine> rejected_;
-  uint64_t rejected_count_ = 0;
+  FeedLineNotes rejected_;
+  FeedLineNotes warned_;
 };
 
 struct ImportOptions {
@@ -173,7 +195,9 @@ struct ImportSummary {
   uint64_t unchanged = 0;
   uint64_t duplicates = 0;
   uint64_t rejected = 0;
-  std::vector<RejectedLine> rejected_lines;
+  std::vector<FeedLineNote> rejected_lines;
+  uint64_t warned = 0;  // lines taken with a warning
+  std::vector<FeedLineNote> warned_lines;
 };
 
 }  // namespace rbld

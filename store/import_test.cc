@@ -91,6 +91,14 @@ TEST(Import, CountsEveryRejectedLineAndKeepsTheFirstThousand) {
   EXPECT_EQ(import.rejected().back().line, 1000u);
 }
 
+TEST(Import, CountsWarningsApartFromRejections) {
+  Import import{ListPolicy()};
+  import.Warn(3, "x", "odd");
+  EXPECT_EQ(import.rejected_count(), 0u);
+  EXPECT_EQ(import.warned().count(), 1u);
+  EXPECT_EQ(import.warned().kept()[0].line, 3u);
+}
+
 TEST(Import, ShowsControlBytesOfRejectedTextAndCutsIt) {
   Import import{ListPolicy()};
   import.Reject(7, std::string("a\0b\x1b", 4), "control");

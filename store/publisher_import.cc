@@ -139,7 +139,7 @@ absl::StatusOr<ImportSummary> PublisherImpl::RunImport(
   const ImportTurn turn(this, options.list);
   if (import.rejected_count() != 0 &&
       (options.strict || import.accepted_count() == 0)) {
-    const RejectedLine& first = import.rejected().front();
+    const FeedLineNote& first = import.rejected().front();
     return absl::InvalidArgumentError(absl::StrCat(
         import.rejected_count(), " lines of the feed cannot be taken",
         options.strict ? " (--strict)" : " and none can",
@@ -147,7 +147,8 @@ absl::StatusOr<ImportSummary> PublisherImpl::RunImport(
         "): ", first.why));
   }
   const uint64_t rejected = import.rejected_count();
-  std::vector<RejectedLine> rejected_lines = import.rejected();
+  std::vector<FeedLineNote> rejected_lines = import.rejected();
+  FeedLineNotes warned = import.warned();
   absl::StatusOr<WantedEntries> wanted =
       WantedEntries::Make(database_.get(), std::move(import), options);
   if (!wanted.ok()) return wanted.status();
@@ -160,6 +161,8 @@ absl::StatusOr<ImportSummary> PublisherImpl::RunImport(
     summary->duplicates = wanted->duplicates();
     summary->rejected = rejected;
     summary->rejected_lines = std::move(rejected_lines);
+    summary->warned = warned.count();
+    summary->warned_lines = warned.kept();
     if (progress) progress(1.0);
     return summary;
   }

@@ -20,7 +20,7 @@ namespace rbld {
 namespace {
 
 constexpr size_t kPeekBytes = 4096;
-constexpr size_t kRejectedShown = 20;
+constexpr size_t kLinesShown = 20;
 
 std::string BaseName(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -233,20 +233,24 @@ bool ImportOne(const RblctlContext& context, const std::string& path,
   return true;
 }
 
-void PrintRejected(const RblctlContext& context, const Json& summary) {
-  const Json& lines = summary["rejected_lines"];
+// `count` and `lines` are members of the summary; `were` says what was done
+// with these lines.
+void PrintLines(const RblctlContext& context, const Json& summary,
+                const char* count, const char* lines_key,
+                absl::string_view were) {
+  const Json& lines = summary[lines_key];
   if (lines.empty()) return;
+  const uint64_t all = NumberOf(summary, count);
   context.out() << "\n"
-                << Printable(TextOf(summary, "file")) << ": "
-                << Grouped(NumberOf(summary, "rejected"))
-                << " lines were rejected\n";
+                << Printable(TextOf(summary, "file")) << ": " << Grouped(all)
+                << (all == 1 ? " line was " : " lines were ") << were << "\n";
   Table table({">line", "text", "why"});
-  for (size_t i = 0; i < lines.size() && i < kRejectedShown; ++i) {
+  for (size_t i = 0; i < lines.size() && i < kLinesShown; ++i) {
     table.Add({absl::StrCat(NumberOf(lines[i], "line")),
                Shorten(TextOf(lines[i], "text"), 40), TextOf(lines[i], "why")});
   }
   context.out() << table.Text(context.colours(), "  ");
-  if (NumberOf(summary, "rejected") > kRejectedShown) {
+  if (all > kLinesShown) {
     context.out() << "  … (--json shows up to 1,000 of them)\n";
   }
 }
@@ -293,7 +297,11 @@ int RunImportVerb(const RblctlContext& context) {
     }
     context.out() << table.Text(context.colours());
     if (dry_run) context.out() << "Dry run: nothing was changed.\n";
-    for (const Json& summary : summaries) PrintRejected(context, summary);
+    for (const Json& summary : summaries) {
+      PrintLines(context, summary, "rejected", "rejected_lines", "rejected");
+      PrintLines(context, summary, "warned", "warned_lines",
+                 "taken with a warning");
+    }
   }
   // Some files were taken and some were not: a part was done.
   if (worst != kExitDone && !summaries.empty() && !dry_run) return kExitUnknown;

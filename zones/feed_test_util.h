@@ -57,7 +57,7 @@ inline ReadResult ReadText(std::string text, FeedOptions options,
                            SpellValues(import.value_sets()[entry.values])));
     result.details.push_back(entry.details);
   }
-  for (const RejectedLine& line : import.rejected()) {
+  for (const FeedLineNote& line : import.rejected()) {
     result.rejected.push_back(absl::StrCat(line.line, ": ", line.why));
   }
   result.merge_duplicates = import.merge_duplicates();
