@@ -42,6 +42,8 @@ class ExemptionIndex {
   }
 
   uint64_t MemoryBytes() const;
+  const Ipv4Index& ipv4() const { return *ipv4_; }
+  const Ipv6Index& ipv6() const { return *ipv6_; }
   const std::set<std::string>& target_keys() const { return target_keys_; }
 
  private:

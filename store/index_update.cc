@@ -133,6 +133,7 @@ absl::StatusOr<IndexUpdate> UpdateNames(
   index->names = old->names->WithReplaced(changed);
   IndexUpdate update{index};
   for (const auto& [name, node] : nodes) {
+    update.nodes.push_back(name);
     // A label that no listing has stands for all names below the node.
     const std::string below = name + std::string("\1\1", 2);
     update.answers_changed |= !SameAnswers(*old->names, *index->names, name) ||

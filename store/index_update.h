@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "store/list_index.h"
@@ -30,6 +31,9 @@ struct IndexUpdate {
   std::shared_ptr<const ListIndex> index;
   bool answers_changed = false;
   bool exemptions_changed = false;  // those of the whole list
+  // Of a name: it, and the names above and below of which the index may say
+  // something else now.
+  std::vector<std::string> nodes = {};
 };
 
 // `resolver` sees the store after the change of `target`; `old` is the index

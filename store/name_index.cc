@@ -100,6 +100,46 @@ const NameIndex::Decision* NameIndex::Find(uint64_t fingerprint) const {
   return i == view.count() ? nullptr : &decisions_[view.IdAt(i)];
 }
 
+std::pair<NameBlockView, const NameIndex::Decision*> NameIndex::BlockOf(
+    uint32_t slot) const {
+  if (const HeapBlock* block = overrides_.Get(slot)) {
+    return {NameBlockView(block->head, block->data.data()),
+            block->decisions.data()};
+  }
+  if (heads_ == nullptr)
+    return {NameBlockView(NameBlockHead(), data_), nullptr};
+  return {NameBlockView(heads_[slot], data_), decisions_};
+}
+
+bool NameIndex::SameNodes(
+    const NameIndex& other,
+    const std::function<bool(ValueSetId a, ValueSetId b)>& same) const {
+  if (this == &other) return true;
+  if (seed_ != other.seed_ || node_count_ != other.node_count_) return false;
+  const auto same_decision = [&same](const Decision& a, const Decision& b) {
+    return a.flags == b.flags && same(a.exact, b.exact) &&
+           same(a.below, b.below);
+  };
+  if (!same_decision(root_, other.root_)) return false;
+  // Few decisions are different, so each pair is compared once.
+  absl::flat_hash_map<std::pair<Decision, Decision>, bool> known;
+  for (uint32_t slot = 0; slot < kBlocks; ++slot) {
+    const auto [nodes, decisions] = BlockOf(slot);
+    const auto [other_nodes, other_decisions] = other.BlockOf(slot);
+    if (nodes.count() != other_nodes.count()) return false;
+    for (uint32_t i = 0; i < nodes.count(); ++i) {
+      if (nodes.RestAt(i) != other_nodes.RestAt(i)) return false;
+      const auto [found, fresh] = known.try_emplace(
+          {decisions[nodes.IdAt(i)], other_decisions[other_nodes.IdAt(i)]});
+      if (fresh) {
+        found->second = same_decision(found->first.first, found->first.second);
+      }
+      if (!found->second) return false;
+    }
+  }
+  return true;
+}
+
 template <typename Next>
 NameIndex::Result NameIndex::Walk(const Next& next) const {
   // What the nearest node above says of the names below it.

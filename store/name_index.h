@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -110,6 +111,13 @@ class NameIndex {
   std::shared_ptr<const NameIndex> WithReplaced(
       absl::Span<const NameNode> nodes) const;
 
+  // Do both have the same nodes, which decide the same? `same(a, b)` compares
+  // a value set of this one with one of `other`; kNotListed may be among them.
+  // Indexes of different seeds are never the same.
+  bool SameNodes(
+      const NameIndex& other,
+      const std::function<bool(ValueSetId a, ValueSetId b)>& same) const;
+
   // No node is present, and the root decides nothing.
   bool empty() const { return node_count_ == 0 && root_ == Decision(); }
 
@@ -188,6 +196,8 @@ class NameIndex {
   uint64_t FingerprintOf(absl::string_view reversed_wire) const;
   // Null if there is no such node.
   const Decision* Find(uint64_t fingerprint) const;
+  // The nodes of one block, and what their ids mean.
+  std::pair<NameBlockView, const Decision*> BlockOf(uint32_t slot) const;
   // next(&fingerprint) turns that of a node into that of the next one on the
   // way down; false if there is none.
   template <typename Next>

@@ -7,6 +7,7 @@
 #include "base/turns.h"
 #include "store/index_update.h"
 #include "store/publisher_impl.h"
+#include "store/zone_serials.h"
 
 namespace rbld {
 namespace {
@@ -127,10 +128,19 @@ absl::Status PublisherImpl::Start(std::vector<ListSpec> lists,
     // ids only grow.
     next_bulk_id_ = std::max(last_bulk, state_.sequence) + 1;
   }
-  // Due expiries go first, so that no index is ever built with them.
-  status = ExpireDue();
+  // What is due goes before anything is shown. A serial moves only if an answer
+  // did, which the indexes tell; but of very many the indexes would be changed
+  // one by one, so they are built without them.
+  const absl::StatusOr<bool> many = AnyMoreDueThan(kMaxExpiriesPerCommit);
+  status = many.status();
+  if (status.ok() && *many) status = ExpireDue();
   if (status.ok()) status = Configure(std::move(lists), std::move(zones));
+  if (status.ok()) status = ExpireDue();
   if (!status.ok()) return status;
+  {
+    MutexLock lock(&state_mutex_);
+    PublishView();
+  }
   NoteNextExpiry();
   relay_cases_->NoteNextDue();
   thread_ = std::thread([this] { Loop(); });
@@ -159,8 +169,7 @@ std::set<std::string> PublisherImpl::ListsBehind() const {
 }
 
 // `specs` must outlive the batch.
-StagedBatch PublisherImpl::NewBatch(SpecMap* specs,
-                                    std::vector<ZoneSpec>* zones) {
+StagedBatch PublisherImpl::NewBatch(SpecMap* specs, ZonesPtr* zones) {
   MutexLock lock(&state_mutex_);
   *specs = specs_;
   *zones = zones_;
@@ -168,17 +177,40 @@ StagedBatch PublisherImpl::NewBatch(SpecMap* specs,
                      options_.clock->NowSeconds());
 }
 
+absl::StatusOr<bool> PublisherImpl::AnyMoreDueThan(uint64_t count) const {
+  const int64_t now_seconds = options_.clock->NowSeconds();
+  std::unique_ptr<rocksdb::Iterator> it(database_->db()->NewIterator(
+      rocksdb::ReadOptions(), database_->family(FamilyId::kExpiry)));
+  uint64_t due = 0;
+  for (it->SeekToFirst(); it->Valid() && due <= count; it->Next()) {
+    absl::string_view key = View(it->key());
+    uint64_t expires = 0;
+    if (!ConsumeU64(&key, &expires)) return CorruptRecord("expiry");
+    if (static_cast<int64_t>(expires) > now_seconds) break;
+    ++due;
+  }
+  const absl::Status status = FromRocks(it->status(), "reading expiries");
+  if (!status.ok()) return status;
+  return due > count;
+}
+
 absl::Status PublisherImpl::ExpireDue() {
   while (true) {
     SpecMap specs;
-    std::vector<ZoneSpec> zones;
+    ZonesPtr zones;
     StagedBatch staged = NewBatch(&specs, &zones);
     absl::StatusOr<uint64_t> expired =
         staged.StageExpiries(kMaxExpiriesPerCommit);
     if (!expired.ok()) return expired.status();
     if (*expired == 0) return absl::OkStatus();
-    staged.MoveSerials(zones);
-    absl::Status status = Commit(&staged);
+    for (const auto& [list, targets] : staged.touched()) {
+      if (staged.indexes().count(list) != 0) continue;
+      for (const Target& target : targets) {
+        expired_unseen_.emplace(list, target.kind());
+      }
+    }
+    absl::Status status = staged.MoveSerials(*zones);
+    if (status.ok()) status = Commit(&staged);
     if (!status.ok()) return status;
     MutexLock lock(&state_mutex_);
     stats_.expired += *expired;
@@ -187,11 +219,12 @@ absl::Status PublisherImpl::ExpireDue() {
 
 absl::Status PublisherImpl::RunDueRelayCases() {
   SpecMap specs;
-  std::vector<ZoneSpec> zones;
+  ZonesPtr zones;
   StagedBatch staged = NewBatch(&specs, &zones);
   absl::Status status = relay_cases_->StageDue(&staged);
   if (!status.ok()) return status;
-  staged.MoveSerials(zones);
+  status = staged.MoveSerials(*zones);
+  if (!status.ok()) return status;
   return Commit(&staged);
 }
 
@@ -212,14 +245,47 @@ absl::StatusOr<std::shared_ptr<const ListIndex>> PublisherImpl::BuildIndex(
   return BuildListIndex(&resolver, database_->name_seed());
 }
 
+bool PublisherImpl::NewContent(const ZoneSpec& zone,
+                               const std::vector<ZoneSpec>& old_zones,
+                               const IndexMap& indexes,
+                               const ZoneRecord& record) const {
+  const ZoneFingerprint known = SplitFingerprint(record.fingerprint);
+  if (record.serial == 0 || known.configuration != zone.fingerprint)
+    return true;
+  for (const ZonePart& part : zone.parts) {
+    for (const PublishedList& list : part.lists) {
+      const auto expired = [&](TargetKind kind) {
+        return expired_unseen_.count({list.list, kind}) != 0;
+      };
+      if ((part.has_ipv4 && expired(TargetKind::kIpv4)) ||
+          (part.has_ipv6 && expired(TargetKind::kIpv6)) ||
+          (part.has_names && expired(TargetKind::kName))) {
+        return true;
+      }
+    }
+  }
+  if (zone.files_digest.empty() || zone.files_digest == known.files) {
+    return false;
+  }
+  // Other files: do they answer anything else?
+  for (const ZoneSpec& old : old_zones) {
+    if (old.name != zone.name || old.files_digest != known.files) continue;
+    const AnswerSide before{&indexes, database_->dictionary().values().get()};
+    return ZoneDiffers(old, before, zone, before);
+  }
+  return true;
+}
+
 absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
                                       std::vector<ZoneSpec> zones) {
   StoreState state;
   IndexMap old_indexes;
+  ZonesPtr old_zones;
   {
     MutexLock lock(&state_mutex_);
     state = state_;
     old_indexes = indexes_;
+    old_zones = zones_;
   }
   rocksdb::WriteBatch batch;
   rocksdb::ColumnFamilyHandle* meta = database_->family(FamilyId::kMeta);
@@ -250,21 +316,35 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
   const int64_t now_seconds = options_.clock->NowSeconds();
   std::set<std::string> moved;
   for (const ZoneSpec& zone : zones) {
-    for (const std::string& list : zone.lists) {
-      if (specs.find(list) == specs.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("zone ", zone.name, " names the unknown list ", list));
+    for (const ZonePart& part : zone.parts) {
+      for (const PublishedList& list : part.lists) {
+        if (specs.find(list.list) == specs.end()) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "zone ", zone.name, " names the unknown list ", list.list));
+        }
       }
     }
     ZoneRecord& record = state.zones[zone.name];
-    if (record.serial != 0 && record.fingerprint == zone.fingerprint) continue;
-    record.serial = NextSerial(zone, record, now_seconds);
-    record.fingerprint = zone.fingerprint;
-    record.sequence = state.sequence;
-    record.time = now_seconds;
+    const bool is_new = NewContent(zone, *old_zones, indexes, record);
+    ZoneFingerprint fingerprint = SplitFingerprint(record.fingerprint);
+    const bool files_were_known = !fingerprint.files.empty();
+    fingerprint.configuration = zone.fingerprint;
+    if (!zone.files_digest.empty()) fingerprint.files = zone.files_digest;
+    const std::string joined = JoinFingerprint(fingerprint);
+    if (!is_new && joined == record.fingerprint) continue;
+    record.fingerprint = joined;
+    if (is_new) {
+      record.serial = NextSerial(zone, record, now_seconds);
+      if (!files_were_known && IsAhead(zone.files_time, record.serial)) {
+        record.serial = zone.files_time;
+      }
+      record.sequence = state.sequence;
+      record.time = now_seconds;
+      moved.insert(zone.name);
+    }
     batch.Put(meta, ZoneKey(zone.name), ZoneValue(record));
-    moved.insert(zone.name);
   }
+  expired_unseen_.clear();
   if (batch.Count() != 0) {
     absl::Status status =
         FromRocks(database_->db()->Write(database_->write_options(), &batch),
@@ -274,7 +354,7 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
   MutexLock lock(&state_mutex_);
   state_ = std::move(state);
   specs_ = std::move(specs);
-  zones_ = std::move(zones);
+  zones_ = std::make_shared<const std::vector<ZoneSpec>>(std::move(zones));
   indexes_ = std::move(indexes);
   // The file of a list that is not shown falls behind, and holds up nothing.
   std::map<ListId, IndexFileState> files;
@@ -284,7 +364,7 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
   }
   index_files_ = std::move(files);
   std::map<std::string, uint32_t, std::less<>> serials;
-  for (const ZoneSpec& zone : zones_) {
+  for (const ZoneSpec& zone : *zones_) {
     const auto visible = visible_serials_.find(zone.name);
     serials[zone.name] =
         visible != visible_serials_.end() && moved.count(zone.name) == 0
@@ -292,7 +372,8 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
             : state_.zones[zone.name].serial;
   }
   visible_serials_ = std::move(serials);
-  PublishView();
+  // At a start nothing is shown before what is due has gone.
+  if (view_ != nullptr) PublishView();
   return absl::OkStatus();
 }
 
@@ -486,7 +567,7 @@ void PublisherImpl::RunRequest(
 
 void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
   SpecMap specs;
-  std::vector<ZoneSpec> zones;
+  ZonesPtr zones;
   StagedBatch staged = NewBatch(&specs, &zones);
   std::map<std::string, absl::StatusOr<ChangeResult>> in_group;
   for (Waiter* waiter : group) {
@@ -496,8 +577,8 @@ void PublisherImpl::RunGroup(const std::vector<Waiter*>& group) {
       waiter->result = status;
     }
   }
-  staged.MoveSerials(zones);
-  absl::Status status = Commit(&staged);
+  absl::Status status = staged.MoveSerials(*zones);
+  if (status.ok()) status = Commit(&staged);
   if (status.ok()) return;
   LogError(absl::StrCat("a commit failed: ", status.message()));
   for (Waiter* waiter : group) {

@@ -25,6 +25,7 @@
 #include "store/listing.h"
 #include "store/resolved.h"
 #include "store/value_table.h"
+#include "store/zone_answers.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -45,14 +46,19 @@ struct ListSpec {
 // How one zone's serial moves.
 struct ZoneSpec {
   std::string name;  // lower case, no final dot
-  std::vector<std::string> lists;
-  // Which of the lists' targets it answers for.
-  bool has_ipv4 = true;
-  bool has_ipv6 = true;
-  bool has_names = true;
-  // A digest of everything else that its answers depend on; a new one moves
-  // the serial.
+  // What it and its subzones answer from; none of a retired zone.
+  std::vector<ZonePart> parts;
+  AnswerRules rules;
+  // A digest of everything else in the configuration that its answers depend
+  // on; a new one moves the serial.
   std::string fingerprint;
+  // Of what its watched files say; empty: it has none, or they were not read.
+  // A new one moves the serial, unless the parts show that no answer differs.
+  std::string files_digest;
+  // Of what they say beside listings: records, keys, access.
+  std::string files_other;
+  // The newest mtime of its files, which was their serial in earlier versions.
+  uint32_t files_time = 0;
   bool unix_time_serial = false;  // next = max(last + 1, now)
   uint32_t serial_base = 1;       // next = max(last + 1, base)
 };
@@ -60,7 +66,7 @@ struct ZoneSpec {
 // What the world may see at one sequence. Immutable.
 struct StoreView {
   uint64_t sequence = 0;
-  std::map<std::string, std::shared_ptr<const ListIndex>, std::less<>> lists;
+  IndexMap lists;
   std::map<std::string, uint32_t, std::less<>> zone_serials;
   std::shared_ptr<const ValueTable> values;
 };

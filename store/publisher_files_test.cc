@@ -43,7 +43,8 @@ class PublisherFilesTest : public testing::Test {
     list.default_values = {{0x7f000002, "listed $", 0}};
     ZoneSpec zone;
     zone.name = "relays.example";
-    zone.lists = {"relays"};
+    zone.parts.emplace_back();
+    zone.parts[0].lists.push_back({"relays", {}});
     absl::StatusOr<std::unique_ptr<Publisher>> publisher =
         Publisher::Open(options_, {list}, {zone});
     ASSERT_TRUE(publisher.ok()) << publisher.status();

@@ -59,6 +59,8 @@ class PublisherImpl : public Publisher {
   absl::Status Backup(const std::string& backup_directory) override;
 
  private:
+  using ZonesPtr = std::shared_ptr<const std::vector<ZoneSpec>>;
+
   // One caller that waits. Lives on the caller's stack.
   struct Waiter {
     // Exactly one of the three: a change request; something else to stage into
@@ -78,7 +80,7 @@ class PublisherImpl : public Publisher {
   void RunRequest(
       Waiter* waiter, StagedBatch* staged,
       std::map<std::string, absl::StatusOr<ChangeResult>>* in_group);
-  StagedBatch NewBatch(SpecMap* specs, std::vector<ZoneSpec>* zones);
+  StagedBatch NewBatch(SpecMap* specs, ZonesPtr* zones);
   // Those whose index is not what is stored.
   std::set<std::string> ListsBehind() const RBLD_REQUIRES(state_mutex_);
   absl::Status Commit(StagedBatch* staged);
@@ -93,6 +95,11 @@ class PublisherImpl : public Publisher {
   absl::Status Configure(std::vector<ListSpec> lists,
                          std::vector<ZoneSpec> zones);
   absl::Status ExpireDue();
+  absl::StatusOr<bool> AnyMoreDueThan(uint64_t count) const;
+  // Does a new configuration, or new files, change what the zone answers?
+  // `record` is what is stored of it, with what moves noted.
+  bool NewContent(const ZoneSpec& zone, const std::vector<ZoneSpec>& old_zones,
+                  const IndexMap& indexes, const ZoneRecord& record) const;
   absl::Status RunDueRelayCases();
   absl::StatusOr<std::shared_ptr<const ListIndex>> BuildIndex(
       const std::string& list, const StoreState& state,
@@ -129,6 +136,11 @@ class PublisherImpl : public Publisher {
                                 std::shared_ptr<const ListIndex> prebuilt);
   absl::Status InstallIndex(const std::string& list,
                             std::shared_ptr<const ListIndex> index);
+  // The zone's record once an import into `list` is shown. Its durable serial
+  // was moved before anybody knew whether an answer `differs`; if none does, it
+  // is taken back.
+  ZoneRecord RecordAfterImport(const ZoneSpec& zone, const std::string& list,
+                               bool differs) RBLD_REQUIRES(state_mutex_);
   absl::StatusOr<ImportTarget> PrepareDataset(const ImportOptions& options);
 
   // ---- index files (publisher_files.cc) ----
@@ -188,7 +200,8 @@ class PublisherImpl : public Publisher {
   mutable CondVar rebuild_done_;
   StoreState state_ RBLD_GUARDED_BY(state_mutex_);
   SpecMap specs_ RBLD_GUARDED_BY(state_mutex_);
-  std::vector<ZoneSpec> zones_ RBLD_GUARDED_BY(state_mutex_);
+  ZonesPtr zones_ RBLD_GUARDED_BY(state_mutex_) =
+      std::make_shared<const std::vector<ZoneSpec>>();  // never null
   std::shared_ptr<const StoreView> view_ RBLD_GUARDED_BY(state_mutex_);
   // The indexes of view_, and the serials that go with them: while a bulk
   // import's index is being built, the durable serials run ahead of these.
@@ -212,6 +225,9 @@ class PublisherImpl : public Publisher {
   std::chrono::steady_clock::time_point last_group_;
   int lonely_groups_ = 0;
   int64_t next_expiry_ = 0;  // 0: none
+  // Lists, and kinds of their targets, that expired before the first indexes
+  // were there to be compared.
+  std::set<std::pair<std::string, TargetKind>> expired_unseen_;
   // It, or when a relay case is due, must be looked for again.
   bool times_changed_ = false;
   uint64_t journal_changes_ = 0;

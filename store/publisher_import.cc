@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/log.h"
 #include "store/publisher_impl.h"
+#include "store/zone_serials.h"
 
 namespace rbld {
 namespace {
@@ -226,7 +227,7 @@ absl::Status PublisherImpl::CommitSmall(
     ImportSummary* summary) {
   return RunOnThread([&]() -> absl::Status {
     SpecMap specs;
-    std::vector<ZoneSpec> zones;
+    ZonesPtr zones;
     StagedBatch staged = NewBatch(&specs, &zones);
     const auto now = staged.state().datasets.find(dataset.id);
     if (now == staged.state().datasets.end() ||
@@ -237,8 +238,8 @@ absl::Status PublisherImpl::CommitSmall(
     absl::Status status = staged.StageRecords(HeaderOf(options), dataset.id,
                                               /*is_import=*/true, changes);
     if (!status.ok()) return status;
-    staged.MoveSerials(zones);
-    status = Commit(&staged);
+    status = staged.MoveSerials(*zones);
+    if (status.ok()) status = Commit(&staged);
     if (!status.ok()) return status;
     summary->sequence = staged.state().sequence;
     MutexLock lock(&state_mutex_);
@@ -254,7 +255,7 @@ absl::Status PublisherImpl::CommitBulk(BulkFiles* files,
                                        bool* retry, ImportSummary* summary) {
   return RunOnThread([&]() -> absl::Status {
     StoreState state = StateCopy();
-    std::vector<ZoneSpec> zones;
+    ZonesPtr zones;
     {
       MutexLock lock(&state_mutex_);
       zones = zones_;
@@ -273,13 +274,11 @@ absl::Status PublisherImpl::CommitBulk(BulkFiles* files,
     record.lengths.AddCounts(counts.lengths);
     record.last_sequence = state.sequence;
     record.last_import_time = now_seconds;
-    // Whether every change shows in an answer is not known before the index is
-    // built; a change of thousands of listings moves the serial.
-    for (const ZoneSpec& zone : zones) {
-      if (std::find(zone.lists.begin(), zone.lists.end(), options.list) ==
-          zone.lists.end()) {
-        continue;
-      }
+    // Whether any change shows in an answer is not known before the index is
+    // built. Until that is shown nobody sees these serials; they are moved now
+    // so that a start after a crash shows the import under a serial of its own.
+    for (const ZoneSpec& zone : *zones) {
+      if (!Publishes(zone, options.list)) continue;
       ZoneRecord& zone_record = state.zones[zone.name];
       zone_record.serial = NextSerial(zone, zone_record, now_seconds);
       zone_record.sequence = state.sequence;
@@ -372,17 +371,42 @@ absl::Status PublisherImpl::RebuildAfterBulk(
   return absl::OkStatus();
 }
 
+ZoneRecord PublisherImpl::RecordAfterImport(const ZoneSpec& zone,
+                                            const std::string& list,
+                                            bool differs) {
+  ZoneRecord record = state_.zones[zone.name];
+  const uint32_t visible = visible_serials_[zone.name];
+  if (differs) {
+    // A serial that was already shown with the old index cannot stand for the
+    // new one too.
+    if (record.serial == visible) {
+      record.serial = NextSerial(zone, record, options_.clock->NowSeconds());
+    }
+    return record;
+  }
+  // What is stored and not shown needs a serial of its own at the next start.
+  std::set<std::string> behind = ListsBehind();
+  behind.erase(list);
+  for (const std::string& other : behind) {
+    if (Publishes(zone, other)) return record;
+  }
+  record.serial = visible;
+  return record;
+}
+
 absl::Status PublisherImpl::InstallIndex(
     const std::string& list, std::shared_ptr<const ListIndex> index) {
   return RunOnThread([&]() -> absl::Status {
     std::vector<Target> changed;
     StoreState state;
-    std::vector<ZoneSpec> zones;
+    ZonesPtr zones;
+    IndexMap before;
     {
       MutexLock lock(&state_mutex_);
       changed = rebuilding_[list];
       state = state_;
       zones = zones_;
+      before = indexes_;
     }
     const ListShape shape = state.Shape(state.lists.find(list)->second);
     std::set<std::string> resolved;
@@ -397,26 +421,23 @@ absl::Status PublisherImpl::InstallIndex(
       if (!update.ok()) return update.status();
       index = update->index;
     }
-    // A serial that was already shown with the old index cannot stand for the
-    // new one too.
+    IndexMap after = before;
+    if (after.count(list) != 0) after[list] = index;
+    const ValueTable* const values = database_->dictionary().values().get();
     rocksdb::WriteBatch batch;
     std::map<std::string, ZoneRecord> moved;
-    {
+    for (const ZoneSpec& zone : *zones) {
+      if (!Publishes(zone, list)) continue;
+      const bool differs =
+          ZoneDiffers(zone, {&before, values}, zone, {&after, values});
       MutexLock lock(&state_mutex_);
-      for (const ZoneSpec& zone : zones) {
-        if (std::find(zone.lists.begin(), zone.lists.end(), list) ==
-            zone.lists.end()) {
-          continue;
-        }
-        ZoneRecord record = state.zones[zone.name];
-        if (record.serial == visible_serials_[zone.name]) {
-          record.serial =
-              NextSerial(zone, record, options_.clock->NowSeconds());
-          batch.Put(database_->family(FamilyId::kMeta), ZoneKey(zone.name),
-                    ZoneValue(record));
-        }
-        moved[zone.name] = record;
+      const ZoneRecord record = RecordAfterImport(zone, list, differs);
+      if (record.serial != state.zones[zone.name].serial) {
+        batch.Put(database_->family(FamilyId::kMeta), ZoneKey(zone.name),
+                  ZoneValue(record));
       }
+      if (differs) moved[zone.name] = record;
+      state.zones[zone.name] = record;
     }
     if (batch.Count() != 0) {
       absl::Status status =
@@ -425,8 +446,8 @@ absl::Status PublisherImpl::InstallIndex(
       if (!status.ok()) return status;
     }
     MutexLock lock(&state_mutex_);
+    state_.zones = std::move(state.zones);
     for (const auto& [zone, record] : moved) {
-      state_.zones[zone] = record;
       visible_serials_[zone] = record.serial;
     }
     if (specs_.find(list) != specs_.end()) indexes_[list] = std::move(index);

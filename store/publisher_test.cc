@@ -54,7 +54,8 @@ class PublisherTest : public testing::Test {
   static std::vector<ZoneSpec> Zones() {
     ZoneSpec zone;
     zone.name = "relays.example";
-    zone.lists = {"relays"};
+    zone.parts.emplace_back();
+    zone.parts[0].lists.push_back({"relays", {}});
     zone.fingerprint = "one";
     return {zone};
   }

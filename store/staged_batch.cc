@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "store/zone_serials.h"
 
 namespace rbld {
 namespace {
@@ -86,6 +87,7 @@ StagedBatch::StagedBatch(Database* database, const SpecMap* specs,
       specs_(specs),
       state_(std::move(state)),
       indexes_(std::move(indexes)),
+      indexes_before_(indexes_),
       behind_(std::move(behind)),
       now_seconds_(now_seconds),
       batch_(rocksdb::BytewiseComparator(), kBatchReservedBytes,
@@ -368,7 +370,9 @@ absl::Status StagedBatch::UpdateIndex(const std::string& list,
   const bool hides_more = update->exemptions_changed && spec != specs_->end() &&
                           spec->second.beside_files;
   if (update->answers_changed || hides_more) {
-    changed_answers_[list].insert(target.kind());
+    ChangedAnswers& changed = changed_answers_[list];
+    changed.targets.push_back(target);
+    changed.nodes.insert(update->nodes.begin(), update->nodes.end());
   }
   return absl::OkStatus();
 }
@@ -505,17 +509,88 @@ absl::StatusOr<uint64_t> StagedBatch::StageExpiries(uint64_t limit) {
   return changes.size();
 }
 
-void StagedBatch::MoveSerials(const std::vector<ZoneSpec>& zones) {
-  for (const ZoneSpec& zone : zones) {
-    bool changed = false;
-    for (const std::string& list : zone.lists) {
-      const auto kinds = changed_answers_.find(list);
-      if (kinds == changed_answers_.end()) continue;
-      changed |= zone.has_ipv4 && kinds->second.count(TargetKind::kIpv4);
-      changed |= zone.has_ipv6 && kinds->second.count(TargetKind::kIpv6);
-      changed |= zone.has_names && kinds->second.count(TargetKind::kName);
+// Other lists of the zone may have names below that change with it, since what
+// one list says of them is united with what the others do.
+absl::StatusOr<bool> StagedBatch::NameChanged(const AnswerRules& rules,
+                                              const ZonePart& part,
+                                              const std::string& list,
+                                              const Target& target) {
+  const PartAnswers before{&part, &indexes_before_,
+                           database_->dictionary().values().get()};
+  PartAnswers after = before;
+  after.indexes = &indexes_;
+  std::set<std::string> nodes = changed_answers_[list].nodes;
+  nodes.insert(target.reversed_wire());
+  if (target.scope() != NameScope::kExact) {
+    for (const PublishedFile& file : part.files) {
+      // An index cannot be asked which names it has.
+      if (!file.index->names->empty()) return true;
     }
-    if (!changed) continue;
+    for (const PublishedList& other : part.lists) {
+      const auto id = state_.lists.find(other.list);
+      if (other.list == list || id == state_.lists.end()) continue;
+      Resolver resolver(*database_, state_.Shape(id->second),
+                        NewIterator(FamilyId::kListings));
+      const absl::Status status = resolver.Names(
+          target.reversed_wire(), false, [&nodes](const ResolvedName& node) {
+            nodes.insert(node.reversed_wire);
+            return true;
+          });
+      if (!status.ok()) return status;
+    }
+  }
+  for (const std::string& node : nodes) {
+    if (NameDiffers(rules, before, after, node)) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<bool> StagedBatch::PartChanged(const AnswerRules& rules,
+                                              const ZonePart& part,
+                                              const std::string& list) {
+  const auto changed = changed_answers_.find(list);
+  if (changed == changed_answers_.end()) return false;
+  const PartAnswers before{&part, &indexes_before_,
+                           database_->dictionary().values().get()};
+  PartAnswers after = before;
+  after.indexes = &indexes_;
+  for (const Target& target : changed->second.targets) {
+    if (target.is_name()) {
+      if (!part.has_names) continue;
+      const absl::StatusOr<bool> differs =
+          NameChanged(rules, part, list, target);
+      if (!differs.ok() || *differs) return differs;
+      continue;
+    }
+    const IpPrefix& prefix = target.prefix();
+    const bool published =
+        prefix.family == Family::kIpv4 ? part.has_ipv4 : part.has_ipv6;
+    if (published && AddressesDiffer(rules, before, after, prefix.family,
+                                     prefix.bytes, prefix.LastAddress())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::StatusOr<bool> StagedBatch::ZoneChanged(const ZoneSpec& zone) {
+  for (const ZonePart& part : zone.parts) {
+    std::set<std::string> lists;
+    for (const PublishedList& list : part.lists) lists.insert(list.list);
+    for (const PublishedFile& file : part.files) lists.insert(file.hidden_by);
+    for (const std::string& list : lists) {
+      const absl::StatusOr<bool> changed = PartChanged(zone.rules, part, list);
+      if (!changed.ok() || *changed) return changed;
+    }
+  }
+  return false;
+}
+
+absl::Status StagedBatch::MoveSerials(const std::vector<ZoneSpec>& zones) {
+  for (const ZoneSpec& zone : zones) {
+    const absl::StatusOr<bool> changed = ZoneChanged(zone);
+    if (!changed.ok()) return changed.status();
+    if (!*changed) continue;
     ZoneRecord& record = state_.zones[zone.name];
     record.serial = NextSerial(zone, record, now_seconds_);
     record.sequence = state_.sequence;
@@ -523,6 +598,7 @@ void StagedBatch::MoveSerials(const std::vector<ZoneSpec>& zones) {
     batch_.Put(database_->family(FamilyId::kMeta), ZoneKey(zone.name),
                ZoneValue(record));
   }
+  return absl::OkStatus();
 }
 
 std::string DescribeChanges(

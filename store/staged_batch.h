@@ -21,8 +21,6 @@
 
 namespace rbld {
 
-using IndexMap =
-    std::map<std::string, std::shared_ptr<const ListIndex>, std::less<>>;
 using SpecMap = std::map<std::string, ListSpec, std::less<>>;
 
 class StagedBatch {
@@ -52,8 +50,8 @@ class StagedBatch {
   // Returns how many.
   absl::StatusOr<uint64_t> StageExpiries(uint64_t limit);
 
-  // Moves the serials of the zones whose lists' answers changed.
-  void MoveSerials(const std::vector<ZoneSpec>& zones);
+  // Moves the serials of the zones of which an answer changed.
+  absl::Status MoveSerials(const std::vector<ZoneSpec>& zones);
 
   // Anything small that must be durable with the changes.
   void PutMeta(const std::string& key, const std::string& value) {
@@ -120,6 +118,14 @@ class StagedBatch {
                      const std::vector<RecordChange>& changes,
                      StoreState state);
   absl::Status UpdateIndex(const std::string& list, const Target& target);
+  absl::StatusOr<bool> ZoneChanged(const ZoneSpec& zone);
+  absl::StatusOr<bool> PartChanged(const AnswerRules& rules,
+                                   const ZonePart& part,
+                                   const std::string& list);
+  absl::StatusOr<bool> NameChanged(const AnswerRules& rules,
+                                   const ZonePart& part,
+                                   const std::string& list,
+                                   const Target& target);
   // The same of what the batch has alone.
   std::unique_ptr<rocksdb::Iterator> NewBatchIterator(
       FamilyId family, const rocksdb::Slice* upper_bound);
@@ -128,6 +134,7 @@ class StagedBatch {
   const SpecMap* const specs_;
   StoreState state_;
   IndexMap indexes_;
+  const IndexMap indexes_before_;
   const std::set<std::string> behind_;
   // Lists that have exemptions, or had since the batch was begun. They hide
   // records from the index.
@@ -135,8 +142,13 @@ class StagedBatch {
   const int64_t now_seconds_;
   rocksdb::WriteBatchWithIndex batch_;
   std::map<std::string, std::vector<Target>> touched_;
-  // Lists whose answers changed, and in which kinds.
-  std::map<std::string, std::set<TargetKind>> changed_answers_;
+  // By list, the targets whose answers changed, or what they hide of others';
+  // of names also which nodes of the index may have.
+  struct ChangedAnswers {
+    std::vector<Target> targets;
+    std::set<std::string> nodes;
+  };
+  std::map<std::string, ChangedAnswers> changed_answers_;
   uint64_t change_count_ = 0;
   bool changes_times_ = false;
 };

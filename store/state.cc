@@ -109,18 +109,4 @@ DatasetId KeyDataset(const DatasetRecord& dataset) {
   return dataset.id >= kListWideBit ? kWholeList : dataset.id;
 }
 
-uint32_t NextSerial(const ZoneSpec& spec, const ZoneRecord& record,
-                    int64_t now_seconds) {
-  uint32_t next = record.serial + 1;
-  const uint32_t floor = spec.unix_time_serial
-                             ? static_cast<uint32_t>(now_seconds)
-                             : spec.serial_base;
-  // RFC 1982 §3.2: the floor is taken only where it is ahead.
-  if (record.serial == 0 || static_cast<int32_t>(floor - next) > 0) {
-    next = std::max(floor, uint32_t{1});
-  }
-  // 0 means "none" in our records, and some secondaries dislike it.
-  return next == 0 ? 1 : next;
-}
-
 }  // namespace rbld

@@ -39,10 +39,6 @@ absl::Status NoSuchList(absl::string_view list);
 // The id in listings' keys: list-wide exemptions stand under kWholeList.
 DatasetId KeyDataset(const DatasetRecord& dataset);
 
-// The serial after `record`'s for a zone's next content.
-uint32_t NextSerial(const ZoneSpec& spec, const ZoneRecord& record,
-                    int64_t now_seconds);
-
 }  // namespace rbld
 
 #endif  // RBLD_STORE_STATE_H_

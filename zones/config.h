@@ -15,6 +15,7 @@
 #include "store/publisher.h"
 #include "store/relay/cases.h"
 #include "store/value.h"
+#include "store/zone_answers.h"
 #include "zones/rbldnsd/file_dataset.h"
 
 namespace rbld {
@@ -34,14 +35,6 @@ enum class ZoneState { kServing, kRetired };
 enum class Combining {
   kRecords,  // one record for each different code
   kBitMask,  // one record, whose bits are those of all codes
-};
-
-// What a zone says instead of the values of a list's listings.
-struct ListValues {
-  uint32_t code = 0;  // 0: the listing's own
-  std::optional<std::string> reason;
-
-  bool any() const { return code != 0 || reason.has_value(); }
 };
 
 // What a zone, or one of its subzones, publishes.

@@ -94,6 +94,23 @@ void AppendNameServers(const ZoneConfig& zone, std::vector<Target>* never) {
   }
 }
 
+ZonePart PartOf(const ZoneConfig& zone, const ZoneSources& sources,
+                const std::string& labels) {
+  ZonePart part;
+  part.labels = labels;
+  // What kinds the files have is not known here.
+  part.has_ipv4 = zone.has_ipv4 || zone.kind_from_files;
+  part.has_ipv6 = zone.has_ipv6 || zone.kind_from_files;
+  part.has_names = zone.has_names || zone.kind_from_files;
+  for (const std::string& list : sources.lists) {
+    const auto instead = sources.list_values.find(list);
+    part.lists.push_back({list, instead == sources.list_values.end()
+                                    ? ListValues()
+                                    : instead->second});
+  }
+  return part;
+}
+
 }  // namespace
 
 std::vector<std::string> PublishedLists(const ZoneConfig& zone) {
@@ -133,8 +150,18 @@ std::vector<ZoneSpec> ZoneSpecs(const Config& config) {
   for (const ZoneConfig& zone : config.zones) {
     ZoneSpec spec;
     spec.name = zone.name;
-    spec.lists = PublishedLists(zone);
     spec.fingerprint = Fingerprint(zone);
+    spec.rules.bit_mask = zone.combining == Combining::kBitMask;
+    spec.rules.ttl_seconds = zone.ttl_seconds;
+    spec.rules.test_code = zone.test_code;
+    spec.rules.test_reason = zone.test_reason;
+    // RFC 6471 §3.4: a retired zone lists nothing, whatever its lists hold.
+    if (zone.state != ZoneState::kRetired) {
+      spec.parts.push_back(PartOf(zone, zone, ""));
+      for (const SubzoneConfig& subzone : zone.subzones) {
+        spec.parts.push_back(PartOf(zone, subzone, subzone.labels));
+      }
+    }
     spec.unix_time_serial = zone.unix_time_serial;
     spec.serial_base = zone.serial_base;
     specs.push_back(std::move(spec));
