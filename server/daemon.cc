@@ -15,6 +15,7 @@
 #include "base/file_util.h"
 #include "base/log.h"
 #include "base/user.h"
+#include "server/file_parts.h"
 #include "server/notify.h"
 
 namespace rbld {
@@ -136,6 +137,12 @@ std::vector<KeyCounters> CountKeys(const FileView& files, int64_t now_seconds) {
               return std::tie(a.dataset, a.name) < std::tie(b.dataset, b.name);
             });
   return keys;
+}
+
+std::vector<ZoneSpec> SpecsOf(const Config& config, const FileView& files) {
+  std::vector<ZoneSpec> specs = ZoneSpecs(config);
+  AddFileParts(config, files, &specs);
+  return specs;
 }
 
 }  // namespace
@@ -293,6 +300,11 @@ absl::Status Daemon::BindSockets(
 }
 
 absl::Status Daemon::OpenStore(const Config& config) {
+  std::shared_ptr<const FileView> files;
+  {
+    MutexLock lock(&publish_mutex_);
+    files = files_;
+  }
   PublisherOptions options;
   options.directory = config.store_directory;
   options.clock = &clock_;
@@ -304,8 +316,8 @@ absl::Status Daemon::OpenStore(const Config& config) {
   options.on_publish = [this](std::shared_ptr<const StoreView> view) {
     PublishView(std::move(view));
   };
-  absl::StatusOr<std::unique_ptr<Publisher>> publisher =
-      Publisher::Open(std::move(options), ListSpecs(config), ZoneSpecs(config));
+  absl::StatusOr<std::unique_ptr<Publisher>> publisher = Publisher::Open(
+      std::move(options), ListSpecs(config), SpecsOf(config, *files));
   if (!publisher.ok()) return publisher.status();
   publisher_ = *std::move(publisher);
   return publisher_->relay_cases().Configure(RelaySettingsOf(config));
@@ -378,7 +390,9 @@ void Daemon::PublishView(std::shared_ptr<const StoreView> view) {
 }
 
 void Daemon::PublishFiles(std::shared_ptr<const FileView> files) {
-  {
+  if (publisher_ != nullptr) {
+    ShowFiles(std::move(files));
+  } else {
     MutexLock lock(&publish_mutex_);
     files_ = std::move(files);
     PublishSnapshot();
@@ -390,9 +404,38 @@ void Daemon::PublishFiles(std::shared_ptr<const FileView> files) {
   }
 }
 
+// The publisher shows them together with the serials that they move.
+void Daemon::ShowFiles(std::shared_ptr<const FileView> files) {
+  MutexLock configure_lock(&configure_mutex_);
+  const std::shared_ptr<const Config> now = config();
+  {
+    MutexLock lock(&publish_mutex_);
+    next_zones_ = zones_;
+    next_files_ = files;
+    next_after_ = view_->configurations;
+  }
+  const absl::Status status =
+      publisher_->Reconfigure(ListSpecs(*now), SpecsOf(*now, *files));
+  // The old files may be gone, so that the new ones are shown all the same.
+  if (!status.ok()) {
+    LogError(absl::StrCat(
+        "new data files are served, but the serials of their zones could not "
+        "be moved: ",
+        status.message()));
+  }
+  MutexLock lock(&publish_mutex_);
+  next_zones_ = nullptr;
+  next_files_ = nullptr;
+  files_ = std::move(files);
+  PublishSnapshot();
+}
+
 void Daemon::PublishSnapshot() {
   if (view_ == nullptr) return;
-  const bool next = next_zones_ != nullptr && Covers(*view_, *next_zones_);
+  // A view from before the publisher took the new zones and files has no
+  // serials for them.
+  const bool next =
+      next_zones_ != nullptr && view_->configurations != next_after_;
   snapshots_.Publish(Snapshot::Build(next ? next_zones_ : zones_, view_,
                                      next ? next_files_ : files_));
 }
@@ -432,37 +475,50 @@ absl::Status Daemon::ApplyConfig(Config loaded) {
   absl::StatusOr<std::shared_ptr<const FileView>> files =
       watcher_->Configure(loaded);
   if (!files.ok()) return files.status();
+  const absl::Status status = Show(std::make_shared<const Config>(loaded),
+                                   *std::move(zones), *std::move(files));
+  // The datasets that the old configuration needs are still good.
+  if (!status.ok()) {
+    watcher_->Configure(*config()).status().IgnoreError();
+    return status;
+  }
+  if (dumps_ != nullptr) dumps_->SetDumps(loaded.dumps);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Show(std::shared_ptr<const Config> config,
+                          std::shared_ptr<const ZoneTable> zones,
+                          std::shared_ptr<const FileView> files) {
+  MutexLock configure_lock(&configure_mutex_);
   {
     MutexLock lock(&publish_mutex_);
-    next_zones_ = *zones;
-    next_files_ = *files;
+    next_zones_ = zones;
+    next_files_ = files;
+    next_after_ = view_ == nullptr ? 0 : view_->configurations;
   }
   absl::Status status;
   if (publisher_ != nullptr) {
-    status = publisher_->Reconfigure(ListSpecs(loaded), ZoneSpecs(loaded));
+    status =
+        publisher_->Reconfigure(ListSpecs(*config), SpecsOf(*config, *files));
     // After the lists, since its own must be among them.
     if (status.ok()) {
-      status = publisher_->relay_cases().Configure(RelaySettingsOf(loaded));
+      status = publisher_->relay_cases().Configure(RelaySettingsOf(*config));
     }
   }
   {
     MutexLock lock(&publish_mutex_);
     if (status.ok()) {
-      zones_ = *std::move(zones);
-      files_ = *std::move(files);
+      zones_ = std::move(zones);
+      files_ = std::move(files);
     }
     next_zones_ = nullptr;
     next_files_ = nullptr;
+    // The publisher may have failed after it published.
+    PublishSnapshot();
   }
-  // The datasets that the old configuration needs are still good.
-  if (!status.ok()) watcher_->Configure(*config()).status().IgnoreError();
-  // The publisher may have had no reason to publish, or have failed after it
-  // did.
-  PublishView(nullptr);
   if (!status.ok()) return status;
-  if (dumps_ != nullptr) dumps_->SetDumps(loaded.dumps);
   MutexLock lock(&config_mutex_);
-  config_ = std::make_shared<const Config>(std::move(loaded));
+  config_ = std::move(config);
   config_loaded_ = clock_.NowSeconds();
   return absl::OkStatus();
 }

@@ -100,6 +100,11 @@ class Daemon : public DaemonControl {
   void PublishView(std::shared_ptr<const StoreView> view);
   void PublishFiles(std::shared_ptr<const FileView> files);
   void PublishSnapshot() RBLD_REQUIRES(publish_mutex_);
+  // Makes the publisher, then the workers, take them: all or nothing.
+  absl::Status Show(std::shared_ptr<const Config> config,
+                    std::shared_ptr<const ZoneTable> zones,
+                    std::shared_ptr<const FileView> files);
+  void ShowFiles(std::shared_ptr<const FileView> files);
   absl::Status ApplyConfig(Config config);
 
   const DaemonOptions options_;
@@ -122,9 +127,14 @@ class Daemon : public DaemonControl {
   // Of a reload that is under way: taken as soon as a view has what they need.
   std::shared_ptr<const ZoneTable> next_zones_ RBLD_GUARDED_BY(publish_mutex_);
   std::shared_ptr<const FileView> next_files_ RBLD_GUARDED_BY(publish_mutex_);
+  // They are shown with the first view that has another number than this
+  // (StoreView::configurations).
+  uint64_t next_after_ RBLD_GUARDED_BY(publish_mutex_) = 0;
 
   // One reload at a time.
   Mutex reload_mutex_;
+  // One change of zones or files after another. Taken after the watcher's own.
+  Mutex configure_mutex_;
   mutable Mutex config_mutex_;
   std::shared_ptr<const Config> config_ RBLD_GUARDED_BY(config_mutex_);
   int64_t config_loaded_ RBLD_GUARDED_BY(config_mutex_) = 0;

@@ -259,9 +259,9 @@ void Snapshot::AddMetadata(ServedZone* served) const {
   if (config.metadata_from_files) {
     served->serial =
         soa.serial != 0 ? soa.serial : static_cast<uint32_t>(newest_mtime);
-  } else {
-    // New files are new content; the configuration sees to it that both are
-    // times.
+  } else if (serial == view_->zone_serials.end()) {
+    // Without a store nobody remembers serials, and new files are new content;
+    // the configuration sees to it that both are times.
     served->serial =
         std::max(served->serial, static_cast<uint32_t>(newest_mtime));
   }
@@ -287,18 +287,6 @@ void Snapshot::AddMetadata(ServedZone* served) const {
     served->ns_tails.push_back(record.substr(2));
   }
   if (!node.rrsets.empty()) served->ns = std::move(node.rrsets.front());
-}
-
-bool Covers(const StoreView& view, const ZoneTable& zones) {
-  for (const Zone& zone : zones.zones()) {
-    if (view.zone_serials.find(zone.config.name) == view.zone_serials.end()) {
-      return false;
-    }
-    for (const std::string& list : PublishedLists(zone.config)) {
-      if (view.lists.find(list) == view.lists.end()) return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace rbld

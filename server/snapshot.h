@@ -125,9 +125,6 @@ class Snapshot {
   QuickZones quick_zones_;
 };
 
-// Does `view` have every list and every serial that the zones need?
-bool Covers(const StoreView& view, const ZoneTable& zones);
-
 }  // namespace rbld
 
 #endif  // RBLD_SERVER_SNAPSHOT_H_

@@ -1,6 +1,7 @@
 #include "store/dataset_builder.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -28,7 +29,8 @@ void DatasetBuilder::AddName(const Target& name, bool excluded,
 }
 
 std::shared_ptr<const NameIndex> DatasetBuilder::BuildNames(
-    const std::vector<ValueSetId>& ids, ValueTable* table) {
+    const std::vector<ValueSetId>& ids, ValueTable* table,
+    AnswerDigest* digest) {
   if (names_.empty()) return NameIndex::Empty(options_.name_seed);
   std::stable_sort(names_.begin(), names_.end(),
                    [this](const NameEntry& a, const NameEntry& b) {
@@ -74,6 +76,7 @@ std::shared_ptr<const NameIndex> DatasetBuilder::BuildNames(
     node.below = below.Values(&unions);
     builder.Add(node);
     if (options_.names != nullptr) options_.names->push_back(node);
+    if (digest != nullptr) digest->AddName(node);
     begin = end;
   }
   return builder.Build();
@@ -83,6 +86,8 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
     const std::vector<ValueSetId>& ids, ValueTable* table) {
   ListIndex index;
   ValueUnions unions(table);
+  std::optional<AnswerDigest> digest;
+  if (options_.digest) digest.emplace(table);
   {
     // A big index is mapped from a file: it is built while the one that it
     // replaces still serves, and the two need not both be in memory.
@@ -91,9 +96,12 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
     Ipv4IndexBuilder builder(
         big ? UnlinkedFile::Create(options_.scratch_directory)
             : UnlinkedFile());
-    const auto emit = [&builder](uint32_t first, uint32_t last,
-                                 ValueSetId values) {
+    const auto emit = [&](uint32_t first, uint32_t last, ValueSetId values) {
       builder.Add(first, last, values);
+      if (digest.has_value()) {
+        digest->AddRun(Family::kIpv4, IpPrefix::FromIpv4(first).bytes,
+                       IpPrefix::FromIpv4(last).bytes, values);
+      }
       return true;
     };
     DatasetResolution<uint32_t> resolution(options_.precedence,
@@ -110,9 +118,12 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
   }
   {
     Ipv6IndexBuilder builder;
-    const auto emit = [&builder](WideAddress first, WideAddress last,
-                                 ValueSetId values) {
+    const auto emit = [&](WideAddress first, WideAddress last,
+                          ValueSetId values) {
       builder.Add(BytesOf(first), BytesOf(last), values);
+      if (digest.has_value()) {
+        digest->AddRun(Family::kIpv6, BytesOf(first), BytesOf(last), values);
+      }
       return true;
     };
     DatasetResolution<WideAddress> resolution(options_.precedence,
@@ -126,7 +137,8 @@ absl::StatusOr<ListIndex> DatasetBuilder::Build(
     resolution.Finish(emit);
     index.ipv6 = builder.Build();
   }
-  index.names = BuildNames(ids, table);
+  index.names = BuildNames(ids, table, digest.has_value() ? &*digest : nullptr);
+  if (digest.has_value()) digest_hex_ = digest->FinishHex();
   return index;
 }
 

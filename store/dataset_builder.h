@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ip_prefix.h"
+#include "store/answer_digest.h"
 #include "store/dataset_resolution.h"
 #include "store/list_index.h"
 #include "store/listing.h"
@@ -40,6 +41,9 @@ class DatasetBuilder {
     // Gets the names as well, in order; null: nobody does. An index cannot be
     // asked for its names.
     std::vector<ResolvedName>* names = nullptr;
+    // Is digest_hex() wanted? Not where the ids that Build gets are of no value
+    // sets.
+    bool digest = false;
   };
 
   explicit DatasetBuilder(Options options);
@@ -66,6 +70,9 @@ class DatasetBuilder {
   // the unions. Errors are those of scratch files.
   absl::StatusOr<ListIndex> Build(const std::vector<ValueSetId>& ids,
                                   ValueTable* table);
+
+  // Of what the index answers (AnswerDigest); empty before Build.
+  const std::string& digest_hex() const { return digest_hex_; }
 
  private:
   struct Ipv4Entry {
@@ -100,14 +107,17 @@ class DatasetBuilder {
     return absl::string_view(name_bytes_.data() + entry.wire_offset,
                              entry.wire_bytes);
   }
+  // `digest` may be null.
   std::shared_ptr<const NameIndex> BuildNames(
-      const std::vector<ValueSetId>& ids, ValueTable* table);
+      const std::vector<ValueSetId>& ids, ValueTable* table,
+      AnswerDigest* digest);
 
   const Options options_;
   SpillSorter<Ipv4Entry> ipv4_;
   SpillSorter<Ipv6Entry> ipv6_;
   std::vector<NameEntry> names_;
   std::string name_bytes_;
+  std::string digest_hex_;
 };
 
 }  // namespace rbld

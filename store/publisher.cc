@@ -372,6 +372,7 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
             : state_.zones[zone.name].serial;
   }
   visible_serials_ = std::move(serials);
+  ++configurations_;
   // At a start nothing is shown before what is due has gone.
   if (view_ != nullptr) PublishView();
   return absl::OkStatus();
@@ -380,6 +381,7 @@ absl::Status PublisherImpl::Configure(std::vector<ListSpec> lists,
 void PublisherImpl::PublishView() {
   auto view = std::make_shared<StoreView>();
   view->sequence = state_.sequence;
+  view->configurations = configurations_;
   view->lists = indexes_;
   view->zone_serials = visible_serials_;
   view->values = database_->dictionary().values();

@@ -66,6 +66,8 @@ struct ZoneSpec {
 // What the world may see at one sequence. Immutable.
 struct StoreView {
   uint64_t sequence = 0;
+  // How often lists and zones were configured: at the start, by Reconfigure.
+  uint64_t configurations = 0;
   IndexMap lists;
   std::map<std::string, uint32_t, std::less<>> zone_serials;
   std::shared_ptr<const ValueTable> values;

@@ -218,6 +218,7 @@ class PublisherImpl : public Publisher {
   CondVar import_done_;
   std::set<std::string> importing_ RBLD_GUARDED_BY(state_mutex_);
   StoreStats stats_ RBLD_GUARDED_BY(state_mutex_);
+  uint64_t configurations_ RBLD_GUARDED_BY(state_mutex_) = 0;
   uint64_t next_bulk_id_ RBLD_GUARDED_BY(state_mutex_) = 1;
   std::map<ListId, IndexFileState> index_files_ RBLD_GUARDED_BY(state_mutex_);
 

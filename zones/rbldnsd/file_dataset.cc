@@ -164,6 +164,7 @@ class FileDatasetReader {
         UnitesEqualEntries(type) ? EqualEntries::kUnited : EqualEntries::kFirst;
     builder_options.scratch_directory = options_.scratch_directory;
     builder_options.name_seed = options_.name_seed;
+    builder_options.digest = !IsAccessList(type);
     DatasetReaderOptions reader_options;
     reader_options.host_bits = spec_.host_bits;
     reader_options.entry_parameters = spec_.entry_parameters;
@@ -262,6 +263,7 @@ class FileDatasetReader {
         section->sink->builder()->Build(ids, table.get());
     if (!index.ok()) return index.status();
     out->index = *std::move(index);
+    out->digest_hex = section->sink->builder()->digest_hex();
     if (section->names != nullptr) out->names = std::move(*section->names);
     out->values = std::move(table);
     out->entries += reader.entries();

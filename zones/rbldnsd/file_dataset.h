@@ -85,6 +85,9 @@ struct FileDataset {
 
   ZoneSpecials specials;
   int64_t newest_mtime = 0;  // of its files
+  // Of what the index answers (store/answer_digest.h), not of the sections;
+  // empty of access lists.
+  std::string digest_hex;
 
   uint64_t lines = 0;
   uint64_t entries = 0;  // of the sections too
