@@ -72,6 +72,8 @@ class Daemon : public DaemonControl {
   std::vector<std::string> listeners() const { return listeners_; }
   // For tests; null after Stop and without a store.
   Publisher* publisher() { return publisher_.get(); }
+  // What queries are answered from now.
+  std::shared_ptr<const Snapshot> snapshot() const { return snapshots_.Get(); }
 
   DaemonStatus Status() const override;
   DaemonCounters Counters() const override;

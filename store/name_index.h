@@ -111,6 +111,13 @@ class NameIndex {
   std::shared_ptr<const NameIndex> WithReplaced(
       absl::Span<const NameNode> nodes) const;
 
+  // Is there a node at the name, and so perhaps one below it?
+  bool HasNode(absl::string_view reversed_wire) const {
+    return reversed_wire.empty()
+               ? !empty()
+               : Find(FingerprintOf(reversed_wire)) != nullptr;
+  }
+
   // Do both have the same nodes, which decide the same? `same(a, b)` compares
   // a value set of this one with one of `other`; kNotListed may be among them.
   // Indexes of different seeds are never the same.

@@ -523,14 +523,14 @@ absl::StatusOr<bool> StagedBatch::NameChanged(const AnswerRules& rules,
   nodes.insert(target.reversed_wire());
   if (target.scope() != NameScope::kExact) {
     for (const PublishedFile& file : part.files) {
-      // An index cannot be asked which names it has.
-      if (!file.index->names->empty()) return true;
+      // An index cannot be asked which names it has, so that any below count.
+      if (file.index->names->HasNode(target.reversed_wire())) return true;
     }
     for (const PublishedList& other : part.lists) {
       const auto id = state_.lists.find(other.list);
       if (other.list == list || id == state_.lists.end()) continue;
-      Resolver resolver(*database_, state_.Shape(id->second),
-                        NewIterator(FamilyId::kListings));
+      const ListShape shape = state_.Shape(id->second);
+      Resolver resolver(*database_, shape, NewIterator(FamilyId::kListings));
       const absl::Status status = resolver.Names(
           target.reversed_wire(), false, [&nodes](const ResolvedName& node) {
             nodes.insert(node.reversed_wire);

@@ -137,6 +137,12 @@ Stretch<Address> StretchAt(const Index& index, const Address& at,
 struct OfIpv4 {
   using Address = uint32_t;
   using Run = Ipv4Run;
+  static constexpr Family kFamily = Family::kIpv4;
+  static constexpr int kLabelBits = 8;
+  static uint32_t From(const AddressBytes& bytes) { return Ipv4Of(bytes); }
+  static AddressBytes BytesOfAddress(uint32_t address) {
+    return IpPrefix::FromIpv4(address).bytes;
+  }
   static const Ipv4Index& In(const ListIndex& index) { return *index.ipv4; }
   static const Ipv4Index& In(const ExemptionIndex& index) {
     return index.ipv4();
@@ -149,6 +155,12 @@ struct OfIpv4 {
 struct OfIpv6 {
   using Address = AddressBytes;
   using Run = Ipv6Run;
+  static constexpr Family kFamily = Family::kIpv6;
+  static constexpr int kLabelBits = 4;
+  static const AddressBytes& From(const AddressBytes& bytes) { return bytes; }
+  static const AddressBytes& BytesOfAddress(const AddressBytes& address) {
+    return address;
+  }
   static const Ipv6Index& In(const ListIndex& index) { return *index.ipv6; }
   static const Ipv6Index& In(const ExemptionIndex& index) {
     return index.ipv6();
@@ -183,6 +195,38 @@ std::vector<ValueSetId> IdsAt(const std::vector<Source>& sources,
   return ids;
 }
 
+// Does any source have an entry at `at`, hidden or not?
+template <typename Of>
+bool AnyEntry(const std::vector<Source>& sources,
+              const typename Of::Address& at) {
+  return std::any_of(sources.begin(), sources.end(), [&](const Source& source) {
+    return Of::In(*source.index).Lookup(at) != kNotListed;
+  });
+}
+
+// Do names above the address exist on one side only? What an exemption hides of
+// a file is not listed, but the names above it exist.
+template <typename Of>
+bool NamesAboveDiffer(const std::vector<Source>& before,
+                      const std::vector<Source>& after,
+                      const typename Of::Address& at) {
+  const auto any = [](const std::vector<Source>& sources,
+                      const IpPrefix& block) {
+    return std::any_of(
+        sources.begin(), sources.end(), [&](const Source& source) {
+          return Of::In(*source.index)
+              .AnyWithin(Of::From(block.bytes), Of::From(block.LastAddress()));
+        });
+  };
+  const int width_bits = IpPrefix::WidthBits(Of::kFamily);
+  for (int bits = Of::kLabelBits; bits < width_bits; bits += Of::kLabelBits) {
+    const IpPrefix block =
+        IpPrefix::Make(Of::kFamily, Of::BytesOfAddress(at), bits);
+    if (any(before, block) != any(after, block)) return true;
+  }
+  return false;
+}
+
 template <typename Of>
 Rendered RenderAddress(const AnswerRules& rules,
                        const std::vector<Source>& sources,
@@ -207,6 +251,10 @@ bool RangeDiffers(const AnswerRules& rules, const std::vector<Source>& before,
     const std::vector<ValueSetId> new_ids = IdsAt<Of>(after, at, &end);
     if (!(RenderAddress<Of>(rules, before, old_ids, at) ==
           RenderAddress<Of>(rules, after, new_ids, at))) {
+      return true;
+    }
+    if (AnyEntry<Of>(before, at) != AnyEntry<Of>(after, at) &&
+        NamesAboveDiffer<Of>(before, after, at)) {
       return true;
     }
     if (end == last) return false;
