@@ -28,17 +28,23 @@ double LeftOutPercent(const FileDataset& data) {
                         static_cast<double>(all);
 }
 
+// `after` says what became of these lines, `more` the same of the rest.
+void LogLines(const FileDatasetSpec& spec,
+              const std::vector<LeftOutLine>& lines, uint64_t count,
+              absl::string_view after, absl::string_view more) {
+  for (size_t i = 0; i < lines.size() && i < kLoggedLines; ++i) {
+    LogWarning(absl::StrCat(lines[i].ToString(), after));
+  }
+  if (count > kLoggedLines) {
+    LogWarning(
+        absl::StrCat("dataset ", spec.name, ": ", count - kLoggedLines, more));
+  }
+}
+
 void LogLoaded(const FileDatasetSpec& spec, const FileDataset& data) {
-  for (size_t i = 0; i < data.left_out.size() && i < kLoggedLines; ++i) {
-    LogWarning(absl::StrCat(data.left_out[i].ToString(),
-                            "; the line is left "
-                            "out"));
-  }
-  if (data.left_out_count > kLoggedLines) {
-    LogWarning(absl::StrCat("dataset ", spec.name, ": ",
-                            data.left_out_count - kLoggedLines,
-                            " more lines left out"));
-  }
+  LogLines(spec, data.left_out, data.left_out_count, "; the line is left out",
+           " more lines left out");
+  LogLines(spec, data.warned, data.warned_count, "", " more warnings");
   LogInfo(absl::StrCat("dataset ", spec.name, ": ", data.entries,
                        " entries loaded from ",
                        absl::StrJoin(spec.files, ", ")));
@@ -66,31 +72,60 @@ std::vector<FileWatcher::Version> FileWatcher::VersionsOf(
           int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec;
       version.bytes = found.st_size;
       version.inode = found.st_ino;
+      version.ctime_ns =
+          int64_t{found.st_ctim.tv_sec} * 1'000'000'000 + found.st_ctim.tv_nsec;
     }
     versions.push_back(version);
   }
   return versions;
 }
 
-absl::Status FileWatcher::Load(Watched* watched, bool is_reload) {
+bool FileWatcher::SameButForCtime(std::vector<Version> a,
+                                  std::vector<Version> b) {
+  for (Version& version : a) version.ctime_ns = 0;
+  for (Version& version : b) version.ctime_ns = 0;
+  return a == b;
+}
+
+absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
   // Before it is read: what is written meanwhile makes another version.
-  watched->versions = VersionsOf(watched->spec);
+  std::vector<Version> versions = VersionsOf(watched->spec);
+  // Two looks saw the same, so that nobody is writing.
+  const bool settled = versions == watched->versions;
+  const bool is_same_but_for_ctime =
+      SameButForCtime(versions, watched->versions);
+  watched->versions = std::move(versions);
   const ServedDataset* const old = watched->served.get();
   const bool has_good = old != nullptr && old->data != nullptr;
+  const bool is_look = occasion == Occasion::kLook && has_good;
   FileDatasetLoadOptions options;
   options.now_seconds = clock_.NowSeconds();
   options.name_seed = name_seed_;
   options.scratch_directory = scratch_directory_;
-  options.cut_off_is_error = is_reload && has_good;
+  options.cut_off_is_error = is_look && !settled;
   absl::StatusOr<std::shared_ptr<const FileDataset>> loaded =
       LoadFileDataset(watched->spec, options);
-  if (loaded.ok() && is_reload && has_good &&
+  // A backup, a new owner or a new link: the same text is no new version.
+  if (loaded.ok() && has_good && is_same_but_for_ctime &&
+      watched->last_error.empty() &&
+      (*loaded)->text_digest == old->data->text_digest) {
+    return absl::OkStatus();
+  }
+  // A version that was refused is taken when an operator asks for it again,
+  // unless nothing in it can be used.
+  const bool insists =
+      occasion == Occasion::kAsked && settled && !watched->last_error.empty();
+  if (loaded.ok() && occasion != Occasion::kFirst && has_good &&
       LeftOutPercent(**loaded) > kMaxLeftOutPercent &&
-      LeftOutPercent(**loaded) > LeftOutPercent(*old->data)) {
+      LeftOutPercent(**loaded) > LeftOutPercent(*old->data) &&
+      !(insists && (*loaded)->entries > 0)) {
     loaded = absl::FailedPreconditionError(absl::StrCat(
         (*loaded)->left_out.front().ToString(), "; and ",
         (*loaded)->left_out_count - 1, " more lines of ", (*loaded)->lines,
-        " are as bad, so that the file seems broken"));
+        " are as bad, so that the file seems broken",
+        (*loaded)->entries > 0
+            ? "; if it is right, reload once more (SIGHUP, `rblctl reload`)"
+            : ""));
   }
   if (!loaded.ok()) {
     const std::string error(loaded.status().message());
@@ -124,7 +159,7 @@ absl::StatusOr<std::shared_ptr<const FileView>> FileWatcher::Configure(
     }
     Watched fresh;
     fresh.spec = dataset.spec;
-    const absl::Status status = Load(&fresh, /*is_reload=*/false);
+    const absl::Status status = Load(&fresh, Occasion::kFirst);
     if (!status.ok() && !config.files_may_fail_at_start) return status;
     if (fresh.served == nullptr) {
       fresh.served = std::make_shared<ServedDataset>();
@@ -146,7 +181,7 @@ std::shared_ptr<const FileView> FileWatcher::View() const {
   return view;
 }
 
-absl::Status FileWatcher::CheckAll() {
+absl::Status FileWatcher::CheckAll(Occasion occasion) {
   absl::Status first;
   bool changed = false;
   const int64_t now_seconds = clock_.NowSeconds();
@@ -155,7 +190,7 @@ absl::Status FileWatcher::CheckAll() {
     if (VersionsOf(watched.spec) != watched.versions ||
         !watched.last_error.empty()) {
       const auto old = watched.served;
-      const absl::Status status = Load(&watched, /*is_reload=*/true);
+      const absl::Status status = Load(&watched, occasion);
       first.Update(status);
       changed |= watched.served != old;
     }
@@ -178,7 +213,7 @@ absl::Status FileWatcher::CheckAll() {
 
 absl::Status FileWatcher::CheckNow() {
   MutexLock load_lock(&load_mutex_);
-  return CheckAll();
+  return CheckAll(Occasion::kAsked);
 }
 
 void FileWatcher::Start() {
@@ -201,7 +236,8 @@ void FileWatcher::Loop() {
       if (told) continue;
     }
     // Every error is in the log.
-    CheckNow().IgnoreError();
+    MutexLock load_lock(&load_mutex_);
+    CheckAll(Occasion::kLook).IgnoreError();
   }
 }
 

@@ -24,8 +24,9 @@
 
 namespace rbld {
 
-// Of the lines of a new version, so many of a hundred may be left out, unless
-// the version before was as bad: more means that the file is broken.
+// Of a hundred lines of a new version this many may be left out, unless the
+// version before was as bad: more means that the file is broken. An operator
+// who asks for a reload of that version once more gets it.
 inline constexpr double kMaxLeftOutPercent = 10;
 
 class FileWatcher {
@@ -48,8 +49,8 @@ class FileWatcher {
 
   // Looks at the files from time to time, from now on.
   void Start();
-  // Looks at them now, and returns when what changed is loaded. The error is
-  // the first that was met.
+  // Looks at them now, as an operator asks for it, and returns when what
+  // changed is loaded. The error is the first that was met.
   absl::Status CheckNow();
   void Stop();
 
@@ -59,6 +60,9 @@ class FileWatcher {
     int64_t mtime_ns = 0;
     int64_t bytes = -1;  // -1: not there
     uint64_t inode = 0;
+    // Moves with every writing, whatever becomes of mtime; and with a new mode,
+    // owner or link, too.
+    int64_t ctime_ns = 0;
 
     friend bool operator==(const Version&, const Version&) = default;
   };
@@ -70,11 +74,17 @@ class FileWatcher {
   };
 
   static std::vector<Version> VersionsOf(const FileDatasetSpec& spec);
-  // Loads `watched` and replaces what it serves; `is_reload`: there may be a
-  // good version already.
-  absl::Status Load(Watched* watched, bool is_reload)
+  static bool SameButForCtime(std::vector<Version> a, std::vector<Version> b);
+  // Why files are read.
+  enum class Occasion {
+    kFirst,  // there is no good version yet
+    kLook,   // they were found to be others
+    kAsked,  // an operator wants them
+  };
+  // Loads `watched` and replaces what it serves.
+  absl::Status Load(Watched* watched, Occasion occasion)
       RBLD_REQUIRES(load_mutex_);
-  absl::Status CheckAll() RBLD_REQUIRES(load_mutex_);
+  absl::Status CheckAll(Occasion occasion) RBLD_REQUIRES(load_mutex_);
   std::shared_ptr<const FileView> View() const RBLD_REQUIRES(load_mutex_);
   void Loop();
 

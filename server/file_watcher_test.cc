@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -97,7 +100,7 @@ TEST_F(FileWatcherTest, ABrokenVersionLeavesTheGoodOne) {
   std::string half_bad = good;
   for (int i = 0; i < 20; ++i) absl::StrAppend(&half_bad, "rubbish ", i, "\n");
   for (const std::string& broken :
-       {std::string("<html>\n"), half_bad, good + "1.0.1.2",
+       {std::string("<html>\n"), half_bad,
         std::string("$TIMESTAMP 2030:01:01\n") + good}) {
     Write(broken);
     EXPECT_FALSE(watcher_.CheckNow().ok());
@@ -110,6 +113,82 @@ TEST_F(FileWatcherTest, ABrokenVersionLeavesTheGoodOne) {
   Write(good + "rubbish\n1.0.1.2\n1.0.1.3\n");
   EXPECT_TRUE(watcher_.CheckNow().ok());
   EXPECT_EQ(Entries(), 102u);
+}
+
+TEST_F(FileWatcherTest, ALastLineWithoutANewlineIsAnEntry) {
+  Write("1.0.0.1\n1.0.0.2");
+  const auto view = watcher_.Configure(OneDataset());
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_EQ((*view)->datasets.at("data")->data->entries, 2u);
+  // An operator who asks for it has written it.
+  Write("1.0.0.1\n1.0.0.2\n1.0.0.3");
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 3u);
+}
+
+TEST_F(FileWatcherTest, AFileThatMayStillBeWrittenIsTakenOnceItStandsStill) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  watcher_.Start();
+  // The first look finds another file, the second one the same.
+  Write("1.0.0.1\n1.0.0.2");
+  while (Entries() != 2) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  watcher_.Stop();
+}
+
+TEST_F(FileWatcherTest, ARefusedVersionIsTakenWhenItIsAskedForAgain) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  Write("1.0.0.1\n1.0.0.2\nrubbish\n");
+  const absl::Status refused = watcher_.CheckNow();
+  EXPECT_TRUE(absl::StrContains(refused.message(), "reload once more"))
+      << refused;
+  EXPECT_EQ(Entries(), 0u);
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 2u);
+  // Another one is looked at anew.
+  Write("1.0.0.1\nrubbish\nrubbish\n");
+  EXPECT_FALSE(watcher_.CheckNow().ok());
+  // What has nothing that can be used is never taken.
+  Write("<html>\n<body>\n");
+  EXPECT_FALSE(watcher_.CheckNow().ok());
+  EXPECT_FALSE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 2u);
+}
+
+TEST_F(FileWatcherTest, LinesOfTheOtherFamilyAreSkippedWhateverTheirShare) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  Write("1.0.0.1\n1.0.0.2\n2001:db8::1\n2001:db8::/32 text\n2001:db8::3\n");
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  ASSERT_EQ(Entries(), 2u);
+  EXPECT_EQ(Served()->data->left_out_count, 0u);
+  EXPECT_EQ(Served()->data->warned_count, 3u);
+}
+
+TEST_F(FileWatcherTest, AChangeThatKeepsSizeAndTimeIsNoticed) {
+  const std::string path = folder_ + "/data";
+  Write("1.0.0.1\n1.0.0.2\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  const auto mtime = std::filesystem::last_write_time(path);
+  {
+    std::fstream in_place(path, std::ios::in | std::ios::out);
+    in_place << "1.0.0.1\n# none \n";
+  }
+  std::filesystem::last_write_time(path, mtime);
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 1u);
+}
+
+TEST_F(FileWatcherTest, AnotherModeIsNoOtherVersion) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  ASSERT_EQ(chmod((folder_ + "/data").c_str(), 0600), 0);
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  // Nothing was shown.
+  EXPECT_EQ(Served(), nullptr);
 }
 
 TEST_F(FileWatcherTest, DataExpires) {

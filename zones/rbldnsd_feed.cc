@@ -76,19 +76,38 @@ class ImportSink : public EntrySink {
   }
 
   absl::Status CheckValues(const ValueSet& values) override {
-    return rbld::CheckValues(import_->policy(), values);
+    ValueSet cut = values;
+    for (Value& value : cut) {
+      if (CutReason(&value.reason)) {
+        Warn(absl::StrCat("the text is over ", kMaxReasonBytes,
+                          " bytes and is cut there"));
+      }
+    }
+    return rbld::CheckValues(import_->policy(), cut);
+  }
+
+  void Warn(absl::string_view why) override {
+    import_->Warn(line_, text_, why);
+  }
+
+  // What is read next.
+  void SetLine(uint64_t number, absl::string_view text) {
+    line_ = number;
+    text_ = text;
   }
 
   // Tells the import what the numbers mean.
   absl::Status Define(const std::vector<ValueSet>& sets) {
     for (size_t i = 0; i < numbers_.size(); ++i) {
       if (!numbers_[i].has_value()) continue;
-      const absl::Status status = CheckValues(sets[i]);
+      ValueSet cut = sets[i];
+      for (Value& value : cut) CutReason(&value.reason);
+      const absl::Status status = rbld::CheckValues(import_->policy(), cut);
       if (!status.ok()) {
         return absl::InvalidArgumentError(absl::StrCat(
             "with the file's templates filled in, ", status.message()));
       }
-      import_->DefineValues(*numbers_[i], sets[i]);
+      import_->DefineValues(*numbers_[i], std::move(cut));
     }
     return absl::OkStatus();
   }
@@ -113,6 +132,8 @@ class ImportSink : public EntrySink {
   }
 
   Import* const import_;
+  uint64_t line_ = 0;
+  absl::string_view text_;
   std::vector<std::optional<Import::ValuesNumber>> numbers_;
 };
 
@@ -128,6 +149,7 @@ class RbldnsdReader : public FeedFormatReader {
   }
 
   absl::Status ReadLine(uint64_t number, absl::string_view text) override {
+    sink_.SetLine(number, text);
     const absl::Status status = reader_.ReadLine(text);
     if (absl::IsAborted(status)) {
       return absl::FailedPreconditionError(status.message());

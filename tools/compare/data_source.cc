@@ -218,10 +218,6 @@ absl::StatusOr<bool> DataSource::OpenNextFile() {
 
 absl::Status DataSource::ReadLine(const LineReader::Line& line) {
   if (line.too_long) return absl::InvalidArgumentError("the line is too long");
-  if (line.cut_off) {
-    return absl::InvalidArgumentError(
-        "the last line is incomplete: no newline ends it");
-  }
   absl::string_view rest;
   if (specs_[spec_].type == DatasetType::kCombined &&
       TakeSectionKeyword(line.text, &rest)) {

@@ -37,12 +37,33 @@ absl::Status BeforeSections() {
       "only special lines may stand before the first $DATASET");
 }
 
-// The end of a name or an IPv6 prefix.
+constexpr absl::string_view kAnotherKindUrl = "rbld/another-kind";
+
+// A host or domain name by its syntax (RFC 1123 §2.1), with underscores.
+bool IsHostName(absl::string_view wire) {
+  for (size_t i = 0; i < wire.size();) {
+    const size_t bytes = static_cast<uint8_t>(wire[i]);
+    for (const char c : wire.substr(i + 1, bytes)) {
+      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' &&
+          c != '_') {
+        return false;
+      }
+    }
+    i += 1 + bytes;
+  }
+  return true;
+}
+
+// The end of an IPv6 prefix.
 size_t EntryEnd(absl::string_view line) {
   return std::min(line.find_first_of(" \t#;"), line.size());
 }
 
 }  // namespace
+
+bool IsOfAnotherKind(const absl::Status& status) {
+  return status.GetPayload(kAnotherKindUrl).has_value();
+}
 
 DatasetReader::DatasetReader(DatasetType type,
                              const DatasetReaderOptions& options,
@@ -253,23 +274,40 @@ absl::Status DatasetReader::CheckFirst(const IpPrefix& prefix) {
       "duplicated entry for ", prefix.ToString(), "; the first one holds"));
 }
 
+absl::Status DatasetReader::OrOfAnotherKind(absl::string_view line,
+                                            const absl::Status& status) const {
+  absl::string_view text = line.substr(0, line.find_first_of(" \t#;"));
+  const absl::StatusOr<IpPrefix> prefix = ParseIpPrefix(text);
+  if (!prefix.ok() || (prefix->family == Family::kIpv4) == IsIpv4Set(type_)) {
+    return status;
+  }
+  absl::Status other = absl::InvalidArgumentError(
+      absl::StrCat(prefix->family == Family::kIpv4 ? "an IPv4" : "an IPv6",
+                   " address; a dataset of type ", DatasetTypeName(type_),
+                   " has none, so that the line is skipped"));
+  other.SetPayload(kAnotherKindUrl, absl::Cord("1"));
+  return other;
+}
+
 absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
   if (type_ == DatasetType::kIp4Tset) {
     uint32_t address = 0;
     if (excluded ||
         !ParseDottedQuad(line.substr(0, line.find_first_of(" \t#;:")),
                          &address)) {
-      return absl::InvalidArgumentError(
-          "ip4tset takes single addresses only, no exclusions, prefixes or "
-          "ranges");
+      return OrOfAnotherKind(
+          line, absl::InvalidArgumentError(
+                    "ip4tset takes single addresses only, no exclusions, "
+                    "prefixes or ranges"));
     }
     return sink_->AddIpv4({address, address}, false, kTrivialValues);
   }
   Ipv4EntryForms forms;
   forms.ranges = type_ == DatasetType::kIp4Set;
   forms.host_bits = options_.host_bits;
+  const absl::string_view whole = line;
   const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&line, forms);
-  if (!range.ok()) return range.status();
+  if (!range.ok()) return OrOfAnotherKind(whole, range.status());
   if (uint64_t{range->last} - range->first >= specials_->max_ipv4_range) {
     return absl::InvalidArgumentError(
         absl::StrCat("more than the ", specials_->max_ipv4_range,
@@ -294,8 +332,9 @@ absl::Status DatasetReader::ReadIpv6(absl::string_view line, bool excluded) {
     return absl::InvalidArgumentError(
         "ip6tset takes a /64 as its four words, without a length");
   }
+  const absl::string_view whole = line;
   const absl::StatusOr<IpPrefix> prefix = TakeIpv6Prefix(&line);
-  if (!prefix.ok()) return prefix.status();
+  if (!prefix.ok()) return OrOfAnotherKind(whole, prefix.status());
   if (trivial && prefix->length_bits != (excluded ? 128 : 64)) {
     return absl::InvalidArgumentError(
         excluded ? "ip6tset excludes single addresses only"
@@ -311,7 +350,9 @@ absl::Status DatasetReader::ReadIpv6(absl::string_view line, bool excluded) {
 }
 
 absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
-  const size_t end = EntryEnd(line);
+  // A name ends at a blank and nowhere else: what feeds for other software put
+  // behind one is part of it.
+  const size_t end = std::min(line.find_first_of(" \t"), line.size());
   absl::string_view text = line.substr(0, end);
   NameScope scope = NameScope::kExact;
   if (absl::ConsumePrefix(&text, "*.")) {
@@ -330,6 +371,11 @@ absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
   absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
   if (!excluded) values = ValuesOf(line.substr(end));
   if (!values.ok()) return values.status();
+  if (!IsHostName(absl::string_view(*wire).substr(0, wire->size() - 1))) {
+    sink_->Warn(
+        "the name is not one of hosts or domains (letters, digits, hyphens, "
+        "underscores); it is taken as it stands, as rbldnsd does");
+  }
   return sink_->AddName(name, excluded, *values);
 }
 

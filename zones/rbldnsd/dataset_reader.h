@@ -41,7 +41,14 @@ class EntrySink {
   // What an entry would answer if nothing more were said of its values; an
   // error leaves the entry out.
   virtual absl::Status CheckValues(const ValueSet& values) = 0;
+  // The line that is read is taken, but perhaps not as its author meant it.
+  virtual void Warn(absl::string_view why) { (void)why; }
 };
+
+// The line is an entry of a dataset of another kind: an IPv6 address where
+// there are IPv4 ones, or the other way round. It is left out, and says nothing
+// of the state of the file.
+bool IsOfAnotherKind(const absl::Status& status);
 
 // What lines say of the zone and of the data as a whole. The first $SOA and
 // $NS hold.
@@ -133,6 +140,10 @@ class DatasetReader {
   absl::Status ReadIpv4(absl::string_view line, bool excluded);
   absl::Status ReadIpv6(absl::string_view line, bool excluded);
   absl::Status ReadName(absl::string_view line, bool excluded);
+  // `status`, or IsOfAnotherKind if the line begins with an address of the
+  // other family.
+  absl::Status OrOfAnotherKind(absl::string_view line,
+                               const absl::Status& status) const;
   absl::Status ReadClients(absl::string_view line);
   absl::Status ReadKey(absl::string_view line);
   absl::StatusOr<ValueReader::Number> ValuesOf(absl::string_view rest);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "store/dataset_builder.h"
+#include "xxhash.h"
 #include "zones/byte_source.h"
 #include "zones/line_reader.h"
 #include "zones/rbldnsd/section_head.h"
@@ -50,16 +51,21 @@ class BuilderSink : public EntrySink {
   }
 
   // What the files may answer is their owner's affair; only what no answer
-  // could carry is refused.
+  // could carry is cut, once all templates are known.
   absl::Status CheckValues(const ValueSet& values) override {
     for (const Value& value : values) {
       if (value.reason.size() > size_t{kMaxReasonBytes}) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the text is over ", kMaxReasonBytes, " bytes"));
+        Warn(absl::StrCat("the text is over ", kMaxReasonBytes,
+                          " bytes and is cut there"));
       }
     }
     return absl::OkStatus();
   }
+
+  void Warn(absl::string_view why) override { warning_ = std::string(why); }
+
+  // What was said of the line that was read last, once.
+  std::string TakeWarning() { return std::exchange(warning_, std::string()); }
 
   DatasetBuilder* builder() { return &builder_; }
 
@@ -70,6 +76,7 @@ class BuilderSink : public EntrySink {
   }
 
   DatasetBuilder builder_;
+  std::string warning_;
 };
 
 // One dataset while it is read.
@@ -107,24 +114,30 @@ class FileDatasetReader {
       if (line.too_long) {
         status = absl::InvalidArgumentError(absl::StrCat(
             "the line is over ", LineReader::kMaxTextLineBytes, " bytes"));
-      } else if (line.cut_off) {
-        status = absl::InvalidArgumentError(
-            "the last line is incomplete: no newline ends it");
-        if (options_.cut_off_is_error)
-          status = absl::AbortedError(status.message());
+      } else if (line.cut_off && options_.cut_off_is_error) {
+        status = absl::AbortedError(
+            "no newline ends the last line, so that the file may not be "
+            "complete yet");
       } else {
         status = ReadLine(line.text);
       }
       ++dataset_->lines;
-      if (status.ok()) continue;
-      const LeftOutLine left_out{path, line.number,
-                                 std::string(status.message())};
+      dataset_->text_digest = XXH3_64bits_withSeed(
+          line.text.data(), line.text.size(), dataset_->text_digest);
+      std::string warning = current_->sink->TakeWarning();
+      if (status.ok() && warning.empty()) continue;
+      LeftOutLine noted{
+          path, line.number,
+          status.ok() ? std::move(warning) : std::string(status.message())};
       if (absl::IsAborted(status)) {
-        return absl::FailedPreconditionError(left_out.ToString());
+        return absl::FailedPreconditionError(noted.ToString());
       }
-      ++dataset_->left_out_count;
-      if (dataset_->left_out.size() < kMaxLeftOutKept) {
-        dataset_->left_out.push_back(left_out);
+      if (status.ok() || IsOfAnotherKind(status)) {
+        ++dataset_->warned_count;
+        Keep(std::move(noted), &dataset_->warned);
+      } else {
+        ++dataset_->left_out_count;
+        Keep(std::move(noted), &dataset_->left_out);
       }
     }
     return lines.status();
@@ -147,6 +160,10 @@ class FileDatasetReader {
   }
 
  private:
+  static void Keep(LeftOutLine line, std::vector<LeftOutLine>* lines) {
+    if (lines->size() < kMaxLeftOutKept) lines->push_back(std::move(line));
+  }
+
   absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path) {
     struct stat found;
     if (stat(path.c_str(), &found) != 0) {
@@ -230,9 +247,7 @@ class FileDatasetReader {
         value.ttl_seconds = spec_.ttl.Apply(value.ttl_seconds);
         out->conditional |= !value.condition.always();
         // A template that came late can make a text too long that was not.
-        if (value.reason.size() > size_t{kMaxReasonBytes}) {
-          value.reason.resize(kMaxReasonBytes);
-        }
+        CutReason(&value.reason);
       }
       ids.push_back(table->Intern(values));
     }

@@ -36,7 +36,7 @@ struct FileDatasetSpec {
                          const FileDatasetSpec&) = default;
 };
 
-// A line that was left out.
+// A line that was left out, or taken with a warning.
 struct LeftOutLine {
   std::string file;
   uint64_t line = 0;
@@ -93,6 +93,12 @@ struct FileDataset {
   uint64_t entries = 0;  // of the sections too
   uint64_t left_out_count = 0;
   std::vector<LeftOutLine> left_out;  // the first kMaxLeftOutKept of them
+  // Lines that were taken, but perhaps not as their authors meant them, and
+  // skipped ones that are for datasets of another kind.
+  uint64_t warned_count = 0;
+  std::vector<LeftOutLine> warned;  // likewise
+  // Of the files' lines, in order: the same for the same text.
+  uint64_t text_digest = 0;
 
   uint64_t MemoryBytes() const;
 };
@@ -106,8 +112,8 @@ struct FileDatasetLoadOptions {
   uint64_t name_seed = 0;  // NameIndex's
   // For scratch files while a big file is sorted; empty: memory.
   std::string scratch_directory;
-  // A last line that no newline ends is left out. With this it is an error, as
-  // a file that is read again may still be being written.
+  // A last line that no newline ends is an entry like the others. With this it
+  // is an error: the file may still be being written.
   bool cut_off_is_error = false;
   bool keep_names = false;  // for who wants more than to look names up
   // Instead of the file of that path; null: the file. For tests.

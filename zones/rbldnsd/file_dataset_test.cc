@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -82,15 +83,62 @@ TEST_F(FileDatasetTest, NamesTheLinesThatItLeavesOut) {
   EXPECT_EQ((*data)->entries, 1u);
 }
 
-TEST_F(FileDatasetTest, ALastLineWithoutANewlineIsLeftOutOrAnError) {
-  const auto data = Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2");
+TEST_F(FileDatasetTest, ALastLineWithoutANewlineIsAnEntryOrAnError) {
+  auto data = Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2");
+  ASSERT_TRUE(data.ok());
+  EXPECT_EQ(At(**data, 0x01000002), "127.0.0.2  0");
+  // What such a line takes away, or says of the whole.
+  data = Load(DatasetType::kIp4Set, "1.0.0.0/24\n!1.0.0.2");
   ASSERT_TRUE(data.ok());
   EXPECT_EQ(At(**data, 0x01000002), "-");
+  data = Load(DatasetType::kIp4Set, "1.0.0.1\n$NS 1h ns.example");
+  ASSERT_TRUE(data.ok());
+  EXPECT_TRUE((*data)->specials.ns.has_value());
+  data = Load(DatasetType::kAcl, "1.0.0.1 :refuse");
+  ASSERT_TRUE(data.ok());
+  ASSERT_EQ((*data)->rules.size(), 1u);
+  EXPECT_EQ((*data)->rules[0].action, AccessAction::kRefuse);
   options_.cut_off_is_error = true;
   EXPECT_EQ(Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2").status().message(),
             absl::StrCat(spec_.files[0],
-                         ":2: the last line is incomplete: no newline ends "
-                         "it"));
+                         ":2: no newline ends the last line, so that the "
+                         "file may not be complete yet"));
+}
+
+TEST_F(FileDatasetTest, ANameEndsAtABlankAndNowhereElse) {
+  options_.keep_names = true;
+  const auto data = Load(DatasetType::kDnset,
+                         "q.example;s\nshop.example##.ad\nh.example#c text\n"
+                         "p.example:127.0.0.3:x\nplain.example ;none\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  std::vector<std::string> names;
+  for (const ResolvedName& name : (*data)->names) {
+    names.push_back(NameText(name.reversed_wire));
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "h.example#c", "p.example:127.0.0.3:x", "plain.example",
+                       "q.example;s", "shop.example##.ad"}));
+  EXPECT_EQ((*data)->warned_count, 4u);
+  EXPECT_EQ((*data)->warned[0].line, 1u);
+}
+
+TEST_F(FileDatasetTest, ATextThatIsTooLongIsCut) {
+  const auto data =
+      Load(DatasetType::kIp4Set,
+           absl::StrCat(
+               "1.0.0.1 :2:", std::string(kMaxReasonBytes + 1, 'x'), "\n",
+               "1.0.0.2 :2:", std::string(kMaxReasonBytes - 1, 'x'), "$$$$\n"));
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ((*data)->entries, 2u);
+  EXPECT_EQ((*data)->warned_count, 2u);
+  EXPECT_EQ(
+      At(**data, 0x01000001),
+      absl::StrCat("127.0.0.2 ", std::string(kMaxReasonBytes, 'x'), " 0"));
+  // Half of a "$$" would stand for the address.
+  EXPECT_EQ(
+      At(**data, 0x01000002),
+      absl::StrCat("127.0.0.2 ", std::string(kMaxReasonBytes - 1, 'x'), " 0"));
 }
 
 TEST_F(FileDatasetTest, ATimestampForbidsOrEndsTheData) {

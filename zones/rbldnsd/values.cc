@@ -95,6 +95,19 @@ bool TakeCode(absl::string_view* text, uint32_t* code) {
   return true;
 }
 
+bool CutReason(std::string* reason) {
+  if (reason->size() <= size_t{kMaxReasonBytes}) return false;
+  reason->resize(kMaxReasonBytes);
+  // Half of a "$$" would stand for the address.
+  size_t dollars = 0;
+  while (dollars < reason->size() &&
+         (*reason)[reason->size() - 1 - dollars] == '$') {
+    ++dollars;
+  }
+  if (dollars % 2 != 0) reason->pop_back();
+  return true;
+}
+
 uint32_t TtlLimits::Apply(uint32_t ttl_seconds) const {
   if (ttl_seconds == 0) return default_seconds;
   if (min_seconds != 0) ttl_seconds = std::max(ttl_seconds, min_seconds);

@@ -47,6 +47,10 @@ struct Templates {
   void Set(char name, absl::string_view text);
 };
 
+// Cuts a reason that is too long to be served (kMaxReasonBytes), as rbldnsd
+// cuts texts. Returns whether it was.
+bool CutReason(std::string* reason);
+
 class ValueReader {
  public:
   using Number = uint32_t;
