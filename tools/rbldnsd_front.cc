@@ -75,6 +75,8 @@ absl::Status TakeValue(char flag, const std::string& value,
                        FrontOptions* options) {
   switch (flag) {
     case 'u':
+      // Empty means the default further on.
+      if (value.empty()) return Usage("-u names no user");
       options->user = value;
       break;
     case 'r':

@@ -89,7 +89,7 @@ TEST(FrontArguments, ValuesThatRbldnsdRefuses) {
   for (const Strings& values :
        {Strings{"-t", "0"}, Strings{"-t", ""}, Strings{"-t", "60:120"},
         Strings{"-t", "60::30"}, Strings{"-F", "bogus"}, Strings{"-c", "x"},
-        Strings{".:ip4set:x"}}) {
+        Strings{"-u", ""}, Strings{".:ip4set:x"}}) {
     Strings arguments = {"-b", "127.0.0.1", "a.test:ip4set:x"};
     arguments.insert(arguments.end(), values.begin(), values.end());
     EXPECT_NE(ErrorOf(arguments), "ok") << values.back();

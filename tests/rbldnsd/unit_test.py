@@ -66,9 +66,6 @@ class Manager:
 @unittest.skipUnless(os.path.exists(UNITS + "rbldnsd.service"),
                      "Debian's rbldnsd is not installed")
 class UnitCase(unittest.TestCase):
-    # Another rbldnsd than ours: to see what a test is worth.
-    program = None
-
     def setUp(self):
         if namespace.why_not():
             self.skipTest(namespace.why_not())
@@ -307,10 +304,8 @@ if __name__ == "__main__":
     if not namespace.why_not() and os.path.exists(PACKAGED):
         namespace.use_network("198.51.100.0/24")
         # Beside it, rbld is found by its path.
-        namespace.use_files({PACKAGED: os.environ.get(
-            "RBLD_TEST_FRONT", daemon.runfile("tools/rbldnsd"))})
+        namespace.use_files({PACKAGED: daemon.runfile("tools/rbldnsd")})
         os.environ["PATH"] = "%s:%s" % (
-            os.environ.get("RBLD_TEST_PATH",
-                           os.path.dirname(daemon.rbld_path())),
+            os.path.dirname(daemon.rbld_path()),
             os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
     runner.main()
