@@ -188,10 +188,32 @@ class FrontTest(FrontCase):
                     self.run_both(good, options=["-u", user])
 
     def test_options_behind_zones(self):
+        """Each takes effect, in both programs."""
+        self.write("set", "1.2.3.4 here\n10.1.2.3/24 range\n")
+        for path in (None, "/usr/sbin/rbldnsd"):
+            program = self.start(ZONE + ":ip4set:set", "-v", "-t", "77", "-4",
+                                 "b.test:ip4set:set", "-eac", "0", path=path)
+            answer = self.ask("4.3.2.1." + ZONE, dns_client.A)
+            self.assertEqual(answer.answer[0].ttl, 77)
+            self.assertEqual(answer.authority, [])
+            self.assertEqual(self.texts("10.1.2.200"), "range")
+            self.assertEqual(self.ask("4.3.2.1.b.test").values(
+                dns_client.TXT), ["here"])
+            program.stop()
+        dumps = []
+        for path in (front_path(), "/usr/sbin/rbldnsd"):
+            done = subprocess.run([path, ZONE + ":ip4set:set", "-d", "-w",
+                                   self.scratch.path], capture_output=True,
+                                  encoding="utf-8", timeout=60)
+            dumps.append((done.returncode, "here" in done.stdout))
+        self.assertEqual(dumps, [(0, True)] * 2)
+
+    def test_posix_ends_options_at_the_first_zone(self):
         self.write("set", "1.2.3.4 here\n")
-        self.start(ZONE + ":ip4set:set", "-v", "-t", "77", "-4")
-        answer = self.ask("4.3.2.1." + ZONE, dns_client.A)
-        self.assertEqual(answer.answer[0].ttl, 77)
+        os.environ["POSIXLY_CORRECT"] = "1"
+        self.addCleanup(os.environ.pop, "POSIXLY_CORRECT")
+        for done in self.run_both(ZONE + ":ip4set:set", "-v"):
+            self.assertIn("-v", done.stderr)
 
     def test_users_by_number(self):
         if os.geteuid() != 0:

@@ -202,6 +202,14 @@ class SocketTest(UnitCase):
             "list" % (self.data, USER, ZONE), lambda: self.listed(tcp=True))
         self.end(program)
 
+    def test_a_wildcard_for_both_families_is_refused_with_the_cure(self):
+        self.defaults("- -w %s -u %s %s:ip4set:list" % (self.data, USER, ZONE))
+        program = self.activate("--datagram", "--listen=53")
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+            client.sendto(b"?", ("::1", 53))
+            self.assertEqual(program.process.wait(WAIT_SECONDS), 1)
+        self.assertIn("BindIPv6Only=ipv6-only", program.log())
+
     def test_an_address_beside_the_passed_ones(self):
         """-b in front of the wrapper, which takes it out."""
         exec_start = self.exec_start
