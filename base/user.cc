@@ -8,12 +8,21 @@
 
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
 namespace {
 
 constexpr size_t kPasswordEntryBytes = 16 << 10;
+
+// The highest number means "none" to setresuid.
+bool ParseId(absl::string_view text, uint32_t* id) {
+  return !text.empty() && absl::c_all_of(text, absl::ascii_isdigit) &&
+         absl::SimpleAtoi(text, id) && *id != 0xffffffff;
+}
 
 }  // namespace
 
@@ -26,25 +35,31 @@ absl::StatusOr<User> FindUser(absl::string_view setting,
   passwd* found = nullptr;
   const int error =
       getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
+  uint32_t number = 0;
+  const bool is_number = found == nullptr && ParseId(name, &number);
+  if (found == nullptr && !is_number) {
     return absl::NotFoundError(absl::StrCat(
         setting, ": there is no user \"", name, "\"",
         error != 0 ? absl::StrCat(" (", strerror(error), ")") : "",
         "; make one (`adduser --system --group ", name, "`) or name another"));
   }
-  User user{name, entry.pw_uid, entry.pw_gid};
+  // A number needs no entry, and its group has the same number.
+  User user{name, is_number ? number : entry.pw_uid,
+            is_number ? number : entry.pw_gid, !is_number};
   if (colon == std::string::npos) return user;
   const std::string group = text.substr(colon + 1);
   struct group group_entry;
   struct group* found_group = nullptr;
   getgrnam_r(group.c_str(), &group_entry, buffer.data(), buffer.size(),
              &found_group);
-  if (found_group == nullptr) {
+  const bool is_group_number =
+      found_group == nullptr && ParseId(group, &number);
+  if (found_group == nullptr && !is_group_number) {
     return absl::NotFoundError(absl::StrCat(
         setting, ": there is no group \"", group,
         "\"; make one (`addgroup --system ", group, "`) or name another"));
   }
-  user.gid = group_entry.gr_gid;
+  user.gid = is_group_number ? number : group_entry.gr_gid;
   user.own_group = false;
   return user;
 }

@@ -19,8 +19,9 @@ struct User {
   bool own_group = true;  // the user's own, so that its other groups come too
 };
 
-// "USER" or "USER:GROUP". NotFound names the user or the group and the cure.
-// `setting` is what the user was named by: "server.user".
+// "USER" or "USER:GROUP", either by name or by number: 102:105. A number
+// without a group has the group of that number. NotFound names the user or the
+// group and the cure. `setting` is what the user was named by: "server.user".
 absl::StatusOr<User> FindUser(absl::string_view setting,
                               const std::string& name);
 

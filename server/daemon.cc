@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "base/user.h"
 #include "server/file_parts.h"
-#include "server/notify.h"
+#include "server/missing_files.h"
+#include "server/passed_sockets.h"
 
 namespace rbld {
 namespace {
@@ -233,6 +234,10 @@ absl::Status Daemon::Init() {
     if (!status.ok()) return status;
   }
 
+  if (!config->files_may_fail_at_start) {
+    status = FindMissingFiles(config->datasets, options_.root_directory);
+    if (!status.ok()) return status;
+  }
   watcher_ = std::make_unique<FileWatcher>(
       &clock_, [this](std::shared_ptr<const FileView> files) {
         PublishFiles(std::move(files));
@@ -284,7 +289,20 @@ absl::Status Daemon::ChooseCpus(const Config& config) {
 absl::Status Daemon::BindSockets(
     const Config& config, std::vector<std::vector<SocketPair>>* for_workers) {
   for_workers->resize(static_cast<size_t>(worker_count_));
+  absl::StatusOr<std::vector<BoundAddress>> passed =
+      SharePassedSockets(options_.passed_sockets, worker_count_);
+  if (!passed.ok()) return passed.status();
+  for (BoundAddress& bound : *passed) {
+    listeners_.push_back(bound.text);
+    for (size_t i = 0; i < for_workers->size(); ++i) {
+      (*for_workers)[i].push_back(std::move(bound.sockets[i]));
+    }
+  }
   for (const ListenAddress& address : config.listen) {
+    const auto is_it = [&address](const BoundAddress& bound) {
+      return bound.text == AddressText(address);
+    };
+    if (std::any_of(passed->begin(), passed->end(), is_it)) continue;
     absl::StatusOr<BoundAddress> bound = Bind(address, worker_count_);
     if (!bound.ok()) return bound.status();
     listeners_.push_back(bound->text);

@@ -47,6 +47,9 @@ struct DaemonOptions {
   // Instead of the configuration's, when not empty or not 0.
   std::vector<ListenAddress> listen;
   int workers = 0;
+  // Of TakePassedSockets: served beside `listen`, and instead of an address of
+  // `listen` that they have already. Not owned.
+  std::vector<int> passed_sockets;
   const Clock* clock = nullptr;  // required, not owned
   // For tests that lose unsynced data; as in PublisherOptions.
   std::shared_ptr<rocksdb::FileSystem> file_system;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
+#include "base/log.h"
 #include "dns/constants.h"
 #include "dns/mnemonics.h"
 #include "dns/name.h"
@@ -53,7 +54,13 @@ std::string ClassText(uint16_t qclass) {
 absl::StatusOr<std::unique_ptr<QueryLog>> QueryLog::Open(
     const std::string& path) {
   absl::StatusOr<Fd> file = OpenFile(path);
-  if (!file.ok()) return file.status();
+  if (!file.ok()) {
+    LogError(absl::StrCat(file.status().message(),
+                          "; queries are not logged until SIGHUP finds it"));
+    // What cannot be written keeps the number until there is a file.
+    file = Fd(open("/", O_PATH | O_CLOEXEC));
+    if (!file->valid()) return ErrnoStatus(errno, "/", "opening");
+  }
   return std::unique_ptr<QueryLog>(new QueryLog(path, *std::move(file)));
 }
 

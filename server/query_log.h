@@ -21,7 +21,8 @@ namespace rbld {
 // The file. Thread-safe.
 class QueryLog {
  public:
-  // "-" is standard output. The error names the file.
+  // "-" is standard output. A file that cannot be opened is logged, and lines
+  // are lost until Reopen finds it: a log is no reason not to answer.
   static absl::StatusOr<std::unique_ptr<QueryLog>> Open(
       const std::string& path);
 

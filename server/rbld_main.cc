@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "server/daemon.h"
 #include "server/notify.h"
+#include "server/passed_sockets.h"
 #include "server/sockets.h"
 #include "server/stats_report.h"
 #include "zones/config.h"
@@ -147,6 +148,7 @@ class Reporting {
 // Serves until SIGTERM or SIGINT. The signals are blocked in every thread and
 // taken here, so no handler ever interrupts anything.
 void ServeUntilToldToStop(Daemon* daemon, const Clock& clock,
+                          const ServiceManager& manager,
                           const sigset_t& signals) {
   Reporting reporting(daemon, &clock);
   constexpr timespec kWait = {0, kHousekeepingMs * 1'000'000L};
@@ -158,8 +160,10 @@ void ServeUntilToldToStop(Daemon* daemon, const Clock& clock,
       return;
     }
     if (signal == SIGHUP) {
+      manager.NotifyReloading();
       // Reload logs how it went.
       daemon->Reload().IgnoreError();
+      manager.Notify("READY=1");
     }
     if (signal == SIGUSR1 || signal == SIGUSR2) {
       reporting.LogNow(signal == SIGUSR2);
@@ -204,6 +208,9 @@ int Main(int argc, char** argv) {
   // Before any thread is made, so that all have the mask.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  // Before a jail hides its path.
+  const ServiceManager manager;
+  options.passed_sockets = TakePassedSockets();
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start(std::move(options));
   if (!daemon.ok()) {
@@ -212,9 +219,9 @@ int Main(int argc, char** argv) {
   }
   LogInfo(absl::StrCat("rbld ", kVersion, " answers on ",
                        absl::StrJoin((*daemon)->listeners(), ", ")));
-  NotifyServiceManager("READY=1");
-  ServeUntilToldToStop(daemon->get(), clock, signals);
-  NotifyServiceManager("STOPPING=1");
+  manager.Notify("READY=1");
+  ServeUntilToldToStop(daemon->get(), clock, manager, signals);
+  manager.Notify("STOPPING=1");
   (*daemon)->Stop();
   LogInfo("stopped");
   return kExitDone;

@@ -124,30 +124,6 @@ Fd OpenSocket(const Endpoint& endpoint, int type, bool share, int* error) {
   return fd;
 }
 
-void TuneUdp(const Endpoint& endpoint, int fd) {
-  // What a burst needs while the worker is busy. FORCE passes the system's
-  // limit where we may; the plain option takes what is allowed.
-  for (const auto& [force, plain] : {std::pair{SO_RCVBUFFORCE, SO_RCVBUF},
-                                     std::pair{SO_SNDBUFFORCE, SO_SNDBUF}}) {
-    if (!SetOption(fd, SOL_SOCKET, force, kUdpSocketBufferBytes)) {
-      SetOption(fd, SOL_SOCKET, plain, kUdpSocketBufferBytes);
-    }
-  }
-  if (endpoint.family == AF_INET) {
-    // "Don't Fragment" (RFC 9715 §3.1). Replies are at most 1232 bytes; a
-    // forged "fragmentation needed" must neither split nor stop them. It also
-    // saves the kernel the search for an identification, 3 % of what a reply
-    // costs.
-    SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-    if (endpoint.wildcard) SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  } else {
-    SetOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-    if (endpoint.wildcard) {
-      SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    }
-  }
-}
-
 // Takes all sockets of one port. `*retry` when another port may do better.
 absl::Status BindPort(const ListenAddress& wanted, Endpoint endpoint,
                       int workers, BoundAddress* bound, bool* retry) {
@@ -172,7 +148,7 @@ absl::Status BindPort(const ListenAddress& wanted, Endpoint endpoint,
       *retry = wanted.port == 0 && error == EADDRINUSE;
       return SocketError(wanted.text, "UDP", error);
     }
-    TuneUdp(endpoint, pair.udp.get());
+    TuneUdp(endpoint.family, endpoint.wildcard, pair.udp.get());
     pair.tcp = OpenSocket(endpoint, SOCK_STREAM, /*share=*/true, &error);
     if (!pair.tcp.valid() || listen(pair.tcp.get(), kTcpBacklog) != 0) {
       if (pair.tcp.valid()) error = errno;
@@ -186,6 +162,30 @@ absl::Status BindPort(const ListenAddress& wanted, Endpoint endpoint,
 }
 
 }  // namespace
+
+void TuneUdp(int family, bool wildcard, int fd) {
+  // What a burst needs while the worker is busy. FORCE passes the system's
+  // limit where we may; the plain option takes what is allowed.
+  for (const auto& [force, plain] : {std::pair{SO_RCVBUFFORCE, SO_RCVBUF},
+                                     std::pair{SO_SNDBUFFORCE, SO_SNDBUF}}) {
+    if (!SetOption(fd, SOL_SOCKET, force, kUdpSocketBufferBytes)) {
+      SetOption(fd, SOL_SOCKET, plain, kUdpSocketBufferBytes);
+    }
+  }
+  if (family == AF_INET) {
+    // "Don't Fragment" (RFC 9715 §3.1). Replies are at most 1232 bytes; a
+    // forged "fragmentation needed" must neither split nor stop them. It also
+    // saves the kernel the search for an identification, 3 % of what a reply
+    // costs.
+    SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    if (wildcard) SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  } else {
+    SetOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+    if (wildcard) {
+      SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    }
+  }
+}
 
 void Fd::Close() {
   if (fd_ >= 0) close(fd_);

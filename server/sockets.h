@@ -40,7 +40,8 @@ class Fd {
   int fd_ = -1;
 };
 
-// A worker's pair for one listen address.
+// A worker's pair for one listen address. One that the service manager passed
+// may lack either.
 struct SocketPair {
   Fd udp;
   Fd tcp;
@@ -70,6 +71,9 @@ absl::StatusOr<BoundAddress> Bind(const ListenAddress& address, int workers);
 // over all, as it is without this.
 absl::Status SteerByCpu(const BoundAddress& address,
                         absl::Span<const int> cpus);
+
+// Sets what a worker needs of a bound UDP socket of that family.
+void TuneUdp(int family, bool wildcard, int fd);
 
 // "127.0.0.1:5300", "[::1]:5300", "192.0.2.1" (port 53), as command lines give
 // them. InvalidArgument says what it should look like.

@@ -86,6 +86,8 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
   tcp_server_ = std::make_unique<TcpServer>(&loop_, tcp_limits_, &snapshots_,
                                             stats_, clock_);
   for (SocketPair& pair : sockets) {
+    if (pair.tcp.valid()) tcp_server_->Listen(std::move(pair.tcp));
+    if (!pair.udp.valid()) continue;
     auto udp = std::make_unique<UdpSocket>();
     udp->socket = std::move(pair.udp);
     udp->wildcard = pair.wildcard;
@@ -100,7 +102,6 @@ absl::Status Worker::Init(std::vector<SocketPair> sockets) {
     if (absl::Status s = SetWaiting(udp->socket.get()); !s.ok()) return s;
     if (absl::Status s = Watch(udp.get()); !s.ok()) return s;
     udp_sockets_.push_back(std::move(udp));
-    tcp_server_->Listen(std::move(pair.tcp));
   }
   return absl::OkStatus();
 }

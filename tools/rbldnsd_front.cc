@@ -1,5 +1,6 @@
 #include "tools/rbldnsd_front.h"
 
+#include <getopt.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <toml++/toml.h>
@@ -9,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,8 +26,13 @@ namespace {
 // it is none.
 constexpr char kFrontVersion[] = "rbldnsd 1.0 (rbld)";
 constexpr uint32_t kDefaultTtlSeconds = 2100;  // rbldnsd's 35m
-constexpr absl::string_view kFlagsWithValue = "urbwtcplsFxX";
-constexpr absl::string_view kFlags = "46vneqfaACdh";
+// For getopt: a colon first tells a missing value from an unknown option.
+constexpr char kFlags[] = ":u:r:b:w:t:c:p:l:s:F:x:X:46vneqfaACdh";
+// What -F takes.
+constexpr absl::string_view kFacilities[] = {
+    "auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
+    "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
+    "local2", "local3",   "local4", "local5", "local6", "local7"};
 
 absl::Status Usage(absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -53,7 +60,14 @@ absl::Status ParseTtl(absl::string_view text, TtlLimits* ttl) {
     if (!seconds.ok()) return seconds.status();
     *fields[i] = *seconds;
   }
-  if (ttl->default_seconds == 0) ttl->default_seconds = kDefaultTtlSeconds;
+  if (text.empty() || ttl->default_seconds == 0) {
+    return Usage("-t: the default TTL is not above 0");
+  }
+  if (ttl->default_seconds < ttl->min_seconds ||
+      (ttl->max_seconds != 0 && ttl->default_seconds > ttl->max_seconds)) {
+    return Usage(
+        absl::StrCat("-t ", text, ": the default is not between the limits"));
+  }
   return absl::OkStatus();
 }
 
@@ -61,6 +75,8 @@ absl::Status TakeValue(char flag, const std::string& value,
                        FrontOptions* options) {
   switch (flag) {
     case 'u':
+      // Empty means the default further on.
+      if (value.empty()) return Usage("-u names no user");
       options->user = value;
       break;
     case 'r':
@@ -94,6 +110,9 @@ absl::Status TakeValue(char flag, const std::string& value,
           std::string(absl::StripPrefix(absl::string_view(value), "+"));
       break;
     case 'F':
+      if (!absl::c_linear_search(kFacilities, value)) {
+        return Usage(absl::StrCat("-F ", value, ": no such facility"));
+      }
       options->ignored.push_back(
           "-F: messages go to standard error, and from there to where the "
           "service manager sends them");
@@ -161,6 +180,9 @@ absl::StatusOr<FrontZoneSpec> ParseZoneSpec(const std::string& text) {
     return Usage(absl::StrCat(text, ": ", type.status().message()));
   }
   spec.type = *type;
+  if (spec.zone == ".") {
+    return Usage(absl::StrCat(text, ": the root is no zone"));
+  }
   if (spec.zone.empty() && !IsAccessList(spec.type)) {
     return Usage(
         absl::StrCat(text, ": only an acl or aclkey may be for every zone"));
@@ -179,13 +201,15 @@ toml::array Strings(const std::vector<std::string>& texts) {
 }  // namespace
 
 const char kFrontHelp[] =
-    R"(rbldnsd: rbld with rbldnsd's command line
+    R"(rbldnsd: rbl dns daemon version 1.0 (rbld with rbldnsd's command line)
 Usage: rbldnsd options zone:type:file,file...
 Options:
- -u user[:group] - become this user (rbldns, when started as root)
+ -u user[:group] - become this user (rbldns, when started as root); names or
+  numbers
  -r rootdir - chroot to this directory
  -w workdir - working directory with the data files
- -b address[/port] - answer on this address, UDP and TCP (required)
+ -b address[/port] - answer on this address, UDP and TCP (required,
+  unless the service manager passes sockets)
  -4 - IPv4 addresses only
  -6 - IPv6 addresses only
  -t ttl[:min[:max]] - default TTL (35m), and the limits of those in the data
@@ -193,7 +217,7 @@ Options:
  -e - take ranges such as 127.0.0.1/8 whose address is not the first
  -c check - how often files are looked at for changes (1m; 0: on SIGHUP only)
  -p pidfile - write the process's id to this file
- -n - do not become a daemon
+ -n - do not become a daemon (never done under NOTIFY_SOCKET)
  -f - accepted: queries never wait for a reload here
  -q - quick start: load data after the start, and start even if that fails
  -l [+]logfile - write a line for each query there (-: standard output)
@@ -208,46 +232,37 @@ generic, combined, acl, aclkey.
 )";
 
 absl::StatusOr<FrontOptions> ParseFrontArguments(
-    const std::vector<std::string>& arguments) {
+    const std::vector<std::string>& arguments, bool has_sockets) {
   FrontOptions options;
   options.ttl.default_seconds = kDefaultTtlSeconds;
-  size_t i = 0;
-  for (; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (argument == "--") {
-      ++i;
-      break;
+  std::vector<std::string> words = {"rbldnsd"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const int argc = static_cast<int>(words.size());
+  optind = 0;  // GNU's getopt starts anew
+  opterr = 0;
+  for (int flag; (flag = getopt(argc, argv.data(), kFlags)) != -1;) {
+    const std::string option(1, static_cast<char>(optopt));
+    if (flag == '?') return Usage(absl::StrCat("unknown option -", option));
+    if (flag == ':') return Usage(absl::StrCat("-", option, " needs a value"));
+    if (optarg == nullptr) {
+      TakeFlag(static_cast<char>(flag), &options);
+      if (options.help) return options;
+      continue;
     }
-    if (argument.size() < 2 || argument[0] != '-') break;
-    for (size_t at = 1; at < argument.size(); ++at) {
-      const char flag = argument[at];
-      if (absl::StrContains(kFlags, flag)) {
-        TakeFlag(flag, &options);
-        continue;
-      }
-      if (!absl::StrContains(kFlagsWithValue, flag)) {
-        return Usage(absl::StrCat("unknown option -", std::string(1, flag)));
-      }
-      std::string value = argument.substr(at + 1);
-      if (value.empty()) {
-        if (++i == arguments.size()) {
-          return Usage(
-              absl::StrCat("-", std::string(1, flag), " needs a value"));
-        }
-        value = arguments[i];
-      }
-      const absl::Status status = TakeValue(flag, value, &options);
-      if (!status.ok()) return status;
-      break;
-    }
+    const absl::Status status =
+        TakeValue(static_cast<char>(flag), optarg, &options);
+    if (!status.ok()) return status;
   }
-  for (; i < arguments.size(); ++i) {
-    absl::StatusOr<FrontZoneSpec> spec = ParseZoneSpec(arguments[i]);
+  for (int i = optind; i < argc; ++i) {
+    absl::StatusOr<FrontZoneSpec> spec =
+        ParseZoneSpec(argv[static_cast<size_t>(i)]);
     if (!spec.ok()) return spec.status();
     options.zones.push_back(*std::move(spec));
   }
-  if (options.help) return options;
-  if (options.binds.empty() && !options.dump) {
+  if (options.binds.empty() && !has_sockets && !options.dump) {
     return Usage("no address to answer on (-b)");
   }
   const bool has_zone =

@@ -46,9 +46,11 @@ struct FrontOptions {
   std::vector<std::string> ignored;
 };
 
-// `arguments` without the program's name. InvalidArgument says what is wrong.
+// `arguments` without the program's name, read by getopt(3), which takes
+// options behind zones, too, unless POSIXLY_CORRECT is set. With `has_sockets`,
+// of the service manager, no -b is needed. InvalidArgument says what is wrong.
 absl::StatusOr<FrontOptions> ParseFrontArguments(
-    const std::vector<std::string>& arguments);
+    const std::vector<std::string>& arguments, bool has_sockets = false);
 
 // "ADDRESS/PORT", ready for rbld's configuration: "127.0.0.1:53".
 absl::StatusOr<std::vector<std::string>> ResolveBind(absl::string_view bind,

@@ -1,6 +1,7 @@
 #include "tools/rbldnsd_front.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -55,6 +56,46 @@ TEST(FrontArguments, AreReadAsGetoptReadsThem) {
   EXPECT_EQ(options.zones[0].zone, "a.example");
   EXPECT_EQ(options.zones[0].files, (Strings{"x", "y"}));
   EXPECT_EQ(options.zones[1].zone, "");
+}
+
+TEST(FrontArguments, StandBehindZonesToo) {
+  const FrontOptions options =
+      Parse({"a.test:ip4set:x", "-d", "b.test:dnset:y", "-u", "rbldns", "-4"});
+  EXPECT_TRUE(options.dump);
+  EXPECT_EQ(options.user, "rbldns");
+  EXPECT_EQ(options.family, AF_INET);
+  ASSERT_EQ(options.zones.size(), 2u);
+  EXPECT_EQ(options.zones[1].zone, "b.test");
+}
+
+TEST(FrontArguments, EndAtTwoHyphensAndWherePosixEndsThem) {
+  EXPECT_NE(ErrorOf({"-d", "--", "a.test:ip4set:x", "-v"}).find("\"-v\""),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"-d", "-", "a.test:ip4set:x"}).find("\"-\""),
+            std::string::npos);
+  setenv("POSIXLY_CORRECT", "1", 1);
+  const std::string error = ErrorOf({"-d", "a.test:ip4set:x", "-v"});
+  unsetenv("POSIXLY_CORRECT");
+  EXPECT_NE(error.find("\"-v\""), std::string::npos) << error;
+}
+
+TEST(FrontArguments, NeedNoAddressWhenSocketsArePassed) {
+  EXPECT_TRUE(ParseFrontArguments({"a.test:ip4set:x"}, true).ok());
+  EXPECT_NE(ErrorOf({"a.test:ip4set:x"}).find("(-b)"), std::string::npos);
+}
+
+// Each is refused by Debian's rbldnsd, too.
+TEST(FrontArguments, ValuesThatRbldnsdRefuses) {
+  for (const Strings& values :
+       {Strings{"-t", "0"}, Strings{"-t", ""}, Strings{"-t", "60:120"},
+        Strings{"-t", "60::30"}, Strings{"-F", "bogus"}, Strings{"-c", "x"},
+        Strings{"-u", ""}, Strings{".:ip4set:x"}}) {
+    Strings arguments = {"-b", "127.0.0.1", "a.test:ip4set:x"};
+    arguments.insert(arguments.end(), values.begin(), values.end());
+    EXPECT_NE(ErrorOf(arguments), "ok") << values.back();
+  }
+  EXPECT_EQ(ErrorOf({"-t", "60:0:0", "-F", "local3", "-d", "a.test:ip4set:x"}),
+            "ok");
 }
 
 TEST(FrontArguments, MistakesAreNamed) {

@@ -15,12 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/user.h"
+#include "server/passed_sockets.h"
 #include "tools/rbldnsd_dump.h"
 #include "tools/rbldnsd_front.h"
 
@@ -113,6 +116,10 @@ bool Daemonize(bool quick) {
   if (child > 0) _exit(quick ? 0 : AwaitReady(notify_fd, child));
   setsid();
   if (!quick) setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  // Sockets that were passed to this program are for the one in the background.
+  if (getenv("LISTEN_PID") != nullptr) {
+    setenv("LISTEN_PID", absl::StrCat(getpid()).c_str(), 1);
+  }
   return true;
 }
 
@@ -130,7 +137,13 @@ int Dump(const FrontOptions& options) {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  absl::StatusOr<FrontOptions> options = ParseFrontArguments(arguments);
+  std::vector<std::string> listen = PassedAddresses();
+  if (arguments.empty()) {
+    fputs(kFrontHelp, stdout);
+    return kExitFailed;
+  }
+  absl::StatusOr<FrontOptions> options =
+      ParseFrontArguments(arguments, !listen.empty());
   if (!options.ok()) {
     Say(stderr, options.status().message());
     return kExitFailed;
@@ -143,7 +156,15 @@ int Main(const std::vector<std::string>& arguments) {
   if (options->dump) return Dump(*options);
   if (options->user.empty() && geteuid() == 0) options->user = kDefaultUser;
   if (geteuid() != 0) options->user.clear();
-  std::vector<std::string> listen;
+  if (!options->user.empty()) {
+    const absl::StatusOr<User> user = FindUser("-u", options->user);
+    if (!user.ok() || user->uid == 0) {
+      Say(stderr, user.ok() ? "a daemon should not run as root; name a user "
+                              "that is not root with -u"
+                            : user.status().message());
+      return kExitFailed;
+    }
+  }
   for (const std::string& bind : options->binds) {
     const absl::StatusOr<std::vector<std::string>> resolved =
         ResolveBind(bind, options->family);
@@ -151,7 +172,11 @@ int Main(const std::vector<std::string>& arguments) {
       Say(stderr, resolved.status().message());
       return kExitFailed;
     }
-    for (const std::string& address : *resolved) listen.push_back(address);
+    for (const std::string& address : *resolved) {
+      if (std::find(listen.begin(), listen.end(), address) == listen.end()) {
+        listen.push_back(address);
+      }
+    }
   }
   // Inside a changed root, and without one, data files are named from the
   // working directory; an absolute one keeps that true for the configuration.
@@ -159,6 +184,10 @@ int Main(const std::vector<std::string>& arguments) {
     char here[4096];
     if (getcwd(here, sizeof(here)) != nullptr) options->work = here;
   }
+  // A manager that waits for a message waits for it from this process, and
+  // takes its end for the service's; rbldnsd, too, stays then.
+  const char* const notify = getenv("NOTIFY_SOCKET");
+  if (notify != nullptr && notify[0] != '\0') options->foreground = true;
   const int fd = ConfigDescriptor(FrontConfig(*options, listen));
   if (fd < 0) return kExitFailed;
   if (!options->foreground && !Daemonize(options->quick)) return kExitFailed;

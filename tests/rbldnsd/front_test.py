@@ -148,6 +148,116 @@ class FrontTest(FrontCase):
             self.assertNotEqual(done.returncode, 0, arguments)
             self.assertIn(words, done.stderr)
 
+    def run_both(self, *specs, options=()):
+        """The front and Debian's rbldnsd, both of which must fail."""
+        done = []
+        for path in [front_path(), "/usr/sbin/rbldnsd"]:
+            argv = self.arguments(*specs, options=("-n",) + tuple(options))
+            done.append(subprocess.run([path, *argv[1:]], capture_output=True,
+                                       encoding="utf-8", timeout=60))
+            self.assertEqual(done[-1].returncode, 1, argv)
+        return done
+
+    def test_all_missing_files_are_named_at_once(self):
+        self.write("set", "1.2.3.4\n")
+        for done in self.run_both(
+                ZONE + ":ip4set:none1,set", "b.test:dnset:set,sub/none2",
+                ZONE + ":ip4set:set"):
+            self.assertIn("none1: ", done.stderr)
+            self.assertIn("sub/none2: ", done.stderr)
+        done = self.run_both(ZONE + ":ip4set:none1")[0]
+        self.assertIn("in the folder " + self.scratch.path, done.stderr)
+
+    def test_both_refuse_the_same(self):
+        self.write("set", "1.2.3.4\n")
+        good = ZONE + ":ip4set:set"
+        for arguments in (
+                ["-t", "0"], ["-t", ""], ["-t", "60:120"], ["-t", "60::30"],
+                ["-t", "1:2:3:4"], ["-c", "x"], ["-F", "bogus"], ["-x", "a.so"],
+                ["-X", "a"], ["-Z"], ["--help"], ["-6"], ["-4", "-6"],
+                ["-p", "none/pid"], ["-w", "/none"], ["-"], ["--", "-v"],
+                ["a.test"], ["a.test:ip4set"], ["a.test:ip4set:"],
+                ["a.test:bogus:set"], [":ip4set:set"], [".:ip4set:set"],
+                ["-b", "192.0.2.1"], ["-b"]):
+            with self.subTest(arguments):
+                self.run_both(good, *arguments)
+        if os.geteuid() == 0:
+            for user in ("root", "0", "none", "nobody:none", "nobody:", "",
+                         ":daemon", "4294967295", "65534x"):
+                with self.subTest(user=user):
+                    self.run_both(good, options=["-u", user])
+
+    def test_options_behind_zones(self):
+        """Each takes effect, in both programs."""
+        self.write("set", "1.2.3.4 here\n10.1.2.3/24 range\n")
+        for path in (None, "/usr/sbin/rbldnsd"):
+            program = self.start(ZONE + ":ip4set:set", "-v", "-t", "77", "-4",
+                                 "b.test:ip4set:set", "-eac", "0", path=path)
+            answer = self.ask("4.3.2.1." + ZONE, dns_client.A)
+            self.assertEqual(answer.answer[0].ttl, 77)
+            self.assertEqual(answer.authority, [])
+            self.assertEqual(self.texts("10.1.2.200"), "range")
+            self.assertEqual(self.ask("4.3.2.1.b.test").values(
+                dns_client.TXT), ["here"])
+            program.stop()
+        dumps = []
+        for path in (front_path(), "/usr/sbin/rbldnsd"):
+            done = subprocess.run([path, ZONE + ":ip4set:set", "-d", "-w",
+                                   self.scratch.path], capture_output=True,
+                                  encoding="utf-8", timeout=60)
+            dumps.append((done.returncode, "here" in done.stdout))
+        self.assertEqual(dumps, [(0, True)] * 2)
+
+    def test_posix_ends_options_at_the_first_zone(self):
+        self.write("set", "1.2.3.4 here\n")
+        os.environ["POSIXLY_CORRECT"] = "1"
+        self.addCleanup(os.environ.pop, "POSIXLY_CORRECT")
+        for done in self.run_both(ZONE + ":ip4set:set", "-v"):
+            self.assertIn("-v", done.stderr)
+
+    def test_users_by_number(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root becomes another user")
+        self.write("set", "1.2.3.4 here\n")
+        for user in ("65534", "102:105", "77777", "77777:7", "nobody:7",
+                     "65534:daemon"):
+            ids = []
+            for path in (front_path(), "/usr/sbin/rbldnsd"):
+                program = self.start(ZONE + ":ip4set:set", path=path,
+                                     options=["-u", user])
+                with open("/proc/%d/status" % program.pid) as status:
+                    ids.append(re.findall(r"^([UG]id:.*|Groups:.*?) *$",
+                                          status.read(), re.M))
+                program.stop()
+            self.assertEqual(ids[0], ids[1], user)
+
+    def test_a_log_in_a_folder_that_is_not_there(self):
+        self.write("set", "1.2.3.4 here\n")
+        os.chmod(self.scratch.path, 0o777)
+        program = self.start(ZONE + ":ip4set:set",
+                             options=["-l", "later/log"])
+        self.assertIn("later/log: ", program.log())
+        os.mkdir(self.scratch.join("later"))
+        os.chmod(self.scratch.join("later"), 0o777)
+        program.process.send_signal(signal.SIGHUP)
+        path = self.scratch.join("later", "log")
+        daemon.wait_until("the log", lambda: os.path.exists(path), program)
+        self.texts("1.2.3.4")
+        daemon.wait_until("a line", lambda: "4.3.2.1." in open(path).read(),
+                          program)
+
+    def test_the_help_begins_with_a_version(self):
+        for path in (front_path(), "/usr/sbin/rbldnsd"):
+            done = subprocess.run([path, "-h"], capture_output=True,
+                                  encoding="utf-8")
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(done.stdout.splitlines()[0],
+                             r"^rbldnsd: rbl dns daemon version \d+\.\d")
+            done = subprocess.run([path], capture_output=True,
+                                  encoding="utf-8")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(" -6 ", done.stdout)
+
     def test_a_missing_file_ends_it_and_a_quick_start_serves_on(self):
         argv = self.arguments(ZONE + ":ip4set:none", options=("-n",))
         done = subprocess.run(argv, capture_output=True, encoding="utf-8",
