@@ -89,6 +89,14 @@ absl::Status FillIn(const ChangeWords& words, const Json* values,
     return absl::InvalidArgumentError(
         absl::StrCat(place, ".target: ", target.status().message()));
   }
+  // What is there already may have other names, and must go again.
+  if (change->verb == Change::Verb::kAdd ||
+      change->verb == Change::Verb::kExempt) {
+    if (absl::Status s = CheckListable(*target); !s.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(place, ".target: ", s.message()));
+    }
+  }
   change->target = *std::move(target);
   if (absl::Status s = TakeValues(values, place + ".values", &change->values);
       !s.ok()) {

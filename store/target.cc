@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
@@ -188,6 +189,48 @@ absl::StatusOr<Target> Target::ConsumeKey(absl::string_view* bytes) {
   if (prefix.bytes != address) return BadKey("has bits set behind its prefix");
   *bytes = rest.substr(address_bytes + 1);
   return OfPrefix(prefix);
+}
+
+absl::Status CheckListable(const Target& target) {
+  if (!target.is_name()) return absl::OkStatus();
+  const std::string text = target.ToString();
+  const absl::string_view wire = target.reversed_wire();
+  for (size_t i = 0; i < wire.size();) {
+    const size_t label_bytes = static_cast<uint8_t>(wire[i]);
+    for (const char c : wire.substr(i + 1, label_bytes)) {
+      if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' ||
+          c == '_') {
+        continue;
+      }
+      return NotATarget(
+          text,
+          absl::StrContains(text, "://") ? "a URL; give its host alone"
+          : c == ':' ? "has a port or another colon; give the address or the "
+                       "name alone"
+          : c == '/' ? "neither a prefix of an address nor a name; give the "
+                       "host alone"
+          : c == ',' ? "several in one; give them one by one"
+                     : "no address, and as a name it has a character that no "
+                       "host or domain has; those have letters, digits, "
+                       "hyphens and underscores");
+    }
+    i += 1 + label_bytes;
+  }
+  const size_t top_bytes = static_cast<uint8_t>(wire[0]);
+  const absl::string_view top = wire.substr(1, top_bytes);
+  if (std::all_of(top.begin(), top.end(),
+                  [](unsigned char c) { return absl::ascii_isdigit(c); })) {
+    return NotATarget(text,
+                      "ends in a number, as no name does; a mistyped address?");
+  }
+  if (top_bytes + 1 == wire.size() && target.scope() == NameScope::kExact) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quoted(text),
+        " is neither an address nor a name with a dot; to list a whole "
+        "top-level domain write .",
+        text));
+  }
+  return absl::OkStatus();
 }
 
 std::string NameText(absl::string_view reversed_wire) {

@@ -75,6 +75,14 @@ class Target {
   std::string reversed_wire_;
 };
 
+// Ok for addresses, and for names that somebody can mean when they list
+// something new: host and domain names (letters, digits, hyphens, underscores)
+// of two labels or more; one label only with its subdomains (".label"); no last
+// label of digits alone, which is a mistyped address. InvalidArgument says what
+// it looks like instead and what to do. What a store holds already may be other
+// names.
+absl::Status CheckListable(const Target& target);
+
 // "a.example.com" for "\3com\7example\1a"; "." for "".
 std::string NameText(absl::string_view reversed_wire);
 

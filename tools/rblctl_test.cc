@@ -81,6 +81,15 @@ TEST_F(RblctlTest, UsageErrorsExit2) {
   EXPECT_EQ(Run({}).code, kExitUsage);
   EXPECT_EQ(Run({"fnid"}).code, kExitUsage);
   EXPECT_TRUE(Has(Run({"fnid"}).err, "did you mean \"find\"?"));
+  for (const char* target :
+       {"8.99.1.1:25", "8.1.1.1,8.1.1.2", "foo", "https://x.example/y",
+        "bad.example.com(phishing)", "a.8.8.1234"}) {
+    EXPECT_EQ(Ctl({"add", target}).code, kExitUsage) << target;
+    EXPECT_EQ(Ctl({"exempt", target}).code, kExitUsage) << target;
+    // What is there already may have such a name.
+    EXPECT_EQ(Ctl({"remove", target}).code, Ctl({"remove", "x.example"}).code)
+        << target;
+  }
   EXPECT_EQ(Ctl({"add", "300.1.1.1"}).code, kExitUsage);
   EXPECT_EQ(Ctl({"add", "192.0.2.1", "--expires", "soon"}).code, kExitUsage);
   EXPECT_EQ(Ctl({"add", "192.0.2.1", "--ttl", "x"}).code, kExitUsage);

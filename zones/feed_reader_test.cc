@@ -1,5 +1,6 @@
 #include "zones/feed_reader.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,8 +10,10 @@
 namespace rbld {
 namespace {
 
-ReadResult Plain(std::string text) {
-  return ReadText(std::move(text), FeedFormat::kPlain);
+ReadResult Plain(std::string text, ListPolicy policy = {}) {
+  FeedOptions options;
+  options.format = FeedFormat::kPlain;
+  return ReadText(std::move(text), std::move(options), std::move(policy));
 }
 
 std::string WhyPlain(const std::string& line) {
@@ -111,6 +114,121 @@ TEST(PlainFeed, SaysWhyALineIsRejected) {
             "format such as ip4set or dnset");
   EXPECT_EQ(WhyPlain(",8.8.8.8"), "1: the first column is empty");
   EXPECT_EQ(WhyPlain("08.8.8.8"), "1: \"08.8.8.8\" is not an IP address");
+}
+
+TEST(PlainFeed, ReadsASecondAddressAsARangeOrANetmask) {
+  const struct {
+    const char* line;
+    Strings entries;
+  } kLines[] = {
+      {"8.20.30.0\t8.20.30.255\t24", {"8.20.30.0/24 127.0.0.2"}},
+      {"8.40.0.0,8.40.3.255,AU", {"8.40.0.0/22 127.0.0.2"}},
+      {"8.40.0.0;8.40.3.255;AU", {"8.40.0.0/22 127.0.0.2"}},
+      {"8.40.0.4 8.40.0.7", {"8.40.0.4/30 127.0.0.2"}},
+      {"8.62.0.0 255.255.255.0", {"8.62.0.0/24 127.0.0.2"}},
+      {"8.62.0.0/255.255.254.0", {"8.62.0.0/23 127.0.0.2"}},
+      {"8.62.0.1 255.255.255.255", {"8.62.0.1 127.0.0.2"}},
+      {"8.62.0.0 /24", {"8.62.0.0/24 127.0.0.2"}},
+      // Counts, dates, countries and remarks.
+      {"8.1.1.1\t12", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1,2024-05-01,IN", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1 IN", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1 ## a remark", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1 # 8.2.2.2", {"8.1.1.1 127.0.0.2"}},
+  };
+  for (const auto& line : kLines) {
+    const ReadResult result = Plain(absl::StrCat(line.line, "\n"));
+    EXPECT_EQ(result.rejected, Strings{}) << line.line;
+    EXPECT_EQ(result.entries, line.entries) << line.line;
+  }
+}
+
+TEST(PlainFeed, RejectsTwoAddressesThatAreNoRange) {
+  for (const char* line :
+       {"8.1.1.1 9.2.2.2", "8.1.1.1,8.1.2.2", "8.1.1.0 8.3.2.254",
+        "8.1.1.0/24 8.1.2.0/24", "8.1.1.1 2001:4860::1",
+        "8.62.0.1 255.255.255.0", "8.40.3.255 8.40.0.0", "8.62.0.0 /33"}) {
+    const ReadResult result = Plain(absl::StrCat(line, "\n"));
+    EXPECT_EQ(result.entries, Strings{}) << line;
+    EXPECT_EQ(result.rejected.size(), 1u) << line;
+  }
+}
+
+TEST(PlainFeed, RefusesTheLinesOfOtherFormatsByTheirName) {
+  const struct {
+    const char* line;
+    const char* says;
+  } kLines[] = {
+      {"0.0.0.0 ads.example.com", "hosts file"},
+      {"127.0.0.1\tads.example.com # x", "hosts file"},
+      {"::1 localhost", "hosts file"},
+      {"||ads.example.com^", "ad blocker"},
+      {"@@||good.example.com^", "ad blocker"},
+      {"shop.example.com##.banner", "ad blocker"},
+      {"shop.example.com#@#.banner", "ad blocker"},
+      {"! Title: a list", "ad blocker"},
+      {"good.example.com CNAME rpz-passthru.", "zone file"},
+      {"bad.example.com\t60\tIN CNAME .", "zone file"},
+      {"$TTL 60", "zone file"},
+      {"<!DOCTYPE html>", "HTML"},
+      {"<a href=\"x\">", "HTML"},
+      {"{\"target\":\"8.8.8.8\"}", "JSON"},
+      {"address=/ads.example.com/0.0.0.0", "dnsmasq"},
+      {"local-zone: \"ads.example.com\" refuse", "unbound"},
+      {"https://bad.example.com/x", "URL"},
+      {"8.67.1.1:8080", "port"},
+      {"bad.example.com:80", "port"},
+      {"bad.example.com/path", "host alone"},
+      {"bad.example.com(phishing)", "character"},
+      {"bad.example.com^", "character"},
+      {"a.8.8.1234", "mistyped"},
+      {"foo", "a name with a dot"},
+  };
+  ListPolicy policy;
+  policy.allow_special_purpose = true;
+  for (const auto& line : kLines) {
+    const ReadResult result = Plain(absl::StrCat(line.line, "\n"), policy);
+    EXPECT_EQ(result.entries, Strings{}) << line.line;
+    ASSERT_EQ(result.rejected.size(), 1u) << line.line;
+    EXPECT_THAT(result.rejected[0], ::testing::HasSubstr(line.says))
+        << line.line;
+  }
+}
+
+TEST(JsonFeed, RejectsNamesThatNobodyMeans) {
+  for (const char* target :
+       {"8.67.1.1:8080", "bad.example.com(phishing)", "https://x.example/y",
+        "||ads.example.com^", "foo"}) {
+    const ReadResult result =
+        ReadText(absl::StrCat("{\"target\":\"", target, "\"}\n"),
+                 FeedFormat::kJsonLines);
+    EXPECT_EQ(result.entries, Strings{}) << target;
+    EXPECT_EQ(result.rejected.size(), 1u) << target;
+  }
+}
+
+// As dumps of version 0.1.0 wrote them.
+TEST(JsonFeed, TakesTheNamesOfAnEarlierDumpWithAWarning) {
+  const ReadResult result = ReadText(
+      "{\"target\":\"8.67.1.1:8080\",\"source\":\"manual\",\"values\":[{"
+      "\"code\":\"127.0.0.2\"}],\"created\":\"2026-05-01T12:00:00Z\"}\n"
+      "{\"target\":\"foo\",\"source\":\"manual\",\"values\":[{\"code\":"
+      "\"127.0.0.2\"}],\"created\":\"2026-05-01T12:00:00Z\"}\n"
+      "{\"target\":\"a.example\",\"source\":\"manual\",\"values\":[{\"code\":"
+      "\"127.0.0.2\"}],\"created\":\"2026-05-01T12:00:00Z\"}\n",
+      FeedFormat::kJsonLines);
+  EXPECT_EQ(result.rejected, Strings{});
+  EXPECT_EQ(result.entries, (Strings{"8.67.1.1:8080 127.0.0.2", "foo 127.0.0.2",
+                                     "a.example 127.0.0.2"}));
+  ASSERT_EQ(result.warned.size(), 2u);
+  EXPECT_THAT(result.warned[0], ::testing::HasSubstr("has a port"));
+}
+
+TEST(PlainFeed, TakesHostAndDomainNames) {
+  EXPECT_EQ(Plain("bad.example.com\n_dmarc.x-y.example\n-lead.example\n.zip\n"
+                  "*.wild.example\n1-2-3.example\nlocal-shop.example\n")
+                .rejected,
+            Strings{});
 }
 
 TEST(PlainFeed, RejectsNulAndControlBytes) {

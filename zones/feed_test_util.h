@@ -19,6 +19,7 @@ struct ReadResult {
   std::vector<std::string> entries;
   // "LINE: why".
   std::vector<std::string> rejected;
+  std::vector<std::string> warned;
   std::vector<EntryDetails> details;  // of those with details
   bool merge_duplicates = false;
 };
@@ -59,6 +60,9 @@ inline ReadResult ReadText(std::string text, FeedOptions options,
   }
   for (const FeedLineNote& line : import.rejected()) {
     result.rejected.push_back(absl::StrCat(line.line, ": ", line.why));
+  }
+  for (const FeedLineNote& line : import.warned().kept()) {
+    result.warned.push_back(absl::StrCat(line.line, ": ", line.why));
   }
   result.merge_duplicates = import.merge_duplicates();
   return result;

@@ -1,6 +1,7 @@
 // JSON Lines feeds.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "zones/feed_formats.h"
 #include "zones/json_lines.h"
 
@@ -22,7 +23,8 @@ class JsonReader : public FeedFormatReader {
       ++counts_->other_source;
       return absl::OkStatus();
     } else {
-      status = Add(*std::move(entry));
+      status = CheckName(*entry, number, text);
+      if (status.ok()) status = Add(*std::move(entry));
     }
     if (status.ok()) {
       ++counts_->entries;
@@ -39,6 +41,19 @@ class JsonReader : public FeedFormatReader {
     if (entry.whole_list) return true;
     return !entry.source.empty() && !options_.source.empty() &&
            entry.source != options_.source;
+  }
+
+  // Dumps of earlier versions have names that nobody could list today.
+  absl::Status CheckName(const JsonEntry& entry, uint64_t number,
+                         absl::string_view text) {
+    const absl::Status status = CheckListable(entry.target);
+    const bool is_of_a_dump =
+        !entry.source.empty() && entry.details.created != 0;
+    if (status.ok() || !is_of_a_dump) return status;
+    import_->Warn(number, text,
+                  absl::StrCat(status.message(),
+                               "; listed all the same, since it is of a dump"));
+    return absl::OkStatus();
   }
 
   absl::Status Add(JsonEntry entry) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/numeric/bits.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "zones/feed_formats.h"
@@ -38,6 +39,64 @@ inline const char* ScanDottedQuad(const char* p, const char* end,
   }
   *host_order = address;
   return p;
+}
+
+constexpr char kAdBlocker[] =
+    "a line of an ad blocker's list; take the publisher's list of hosts, one "
+    "name a line";
+
+// What the line is if it is of another format, and what to do; null: it may be
+// plain. `entry` is its first column, `rest` what follows.
+const char* OtherFormat(absl::string_view line, absl::string_view entry,
+                        absl::string_view rest) {
+  if (line[0] == '<') {
+    return "HTML or XML, not a feed; was an error page saved in its place?";
+  }
+  if (line[0] == '{' || absl::StartsWith(line, "[{")) {
+    return "JSON; import JSON Lines with --format jsonl";
+  }
+  for (const char* sign : {"||", "@@", "[Adblock", "! "}) {
+    if (absl::StartsWith(line, sign)) return kAdBlocker;
+  }
+  // Behind an address these begin a remark.
+  const absl::string_view behind = line.substr(entry.size());
+  for (const char* sign : {"##", "#@#", "#?#", "#$#"}) {
+    if (absl::StartsWith(behind, sign) && !ParseIpPrefix(entry).ok()) {
+      return kAdBlocker;
+    }
+  }
+  for (const char* sign : {"address=/", "server=/", "local=/"}) {
+    if (absl::StartsWith(line, sign)) {
+      return "a line of dnsmasq's configuration; give the names alone";
+    }
+  }
+  if (entry == "local-zone:" || entry == "local-data:") {
+    return "a line of unbound's configuration; give the names alone";
+  }
+  if (line[0] == '$') {
+    return "a control line of a zone file (RPZ?) or of an rbldnsd file; import "
+           "rbldnsd's with --format ip4set, dnset, …";
+  }
+  absl::string_view words = rest;
+  for (int i = 0; i < 3 && !words.empty(); ++i) {
+    const absl::string_view word = TakeWord(&words);
+    if (word == "CNAME" || word == "SOA") {
+      return "a record of a zone file (RPZ?), which may spare what it names; "
+             "give the names alone";
+    }
+  }
+  if (entry == "0.0.0.0" || entry == "127.0.0.1" || entry == "::" ||
+      entry == "::1" || entry == "255.255.255.255" || entry == "fe80::1%lo0") {
+    absl::string_view name = rest;
+    name = TakeWord(&name);
+    if (!name.empty() && !IsComment(name) && !ParseIpPrefix(name).ok() &&
+        absl::ascii_isalpha(static_cast<unsigned char>(name[0]))) {
+      return "a line of a hosts file, which blocks the name behind the "
+             "address; "
+             "give the names alone, one a line";
+    }
+  }
+  return nullptr;
 }
 
 class PlainReader : public FeedFormatReader {
@@ -89,7 +148,7 @@ class PlainReader : public FeedFormatReader {
     if (entry.empty()) {
       return absl::InvalidArgumentError("the first column is empty");
     }
-    if (entry[0] == '!') {
+    if (entry[0] == '!' && entry.size() > 1) {
       return absl::InvalidArgumentError(
           "exclusions are not part of the plain format; use an rbldnsd format "
           "such as ip4set or dnset");
@@ -102,30 +161,95 @@ class PlainReader : public FeedFormatReader {
         return AddRange(absl::StrCat(entry, "-", last));
       }
     }
-    const absl::StatusOr<Target> target = Target::Parse(entry);
-    if (target.ok()) return AddTarget(*target);
-    if (absl::StrContains(entry, '-') && !absl::StrContains(entry, '/') &&
+    absl::StatusOr<Target> target = Target::Parse(entry);
+    if (target.ok() && !target->is_name()) {
+      const char* const other = OtherFormat(line, entry, rest);
+      if (other != nullptr) return absl::InvalidArgumentError(other);
+      return AddAddress(entry, target->prefix(), rest);
+    }
+    if (!target.ok() && absl::StrContains(entry, '-') &&
+        !absl::StrContains(entry, '/') &&
         (absl::ascii_isdigit(entry[0]) || absl::StrContains(entry, ':'))) {
       return AddRange(entry);
     }
-    return target.status();
+    const char* const other = OtherFormat(line, entry, rest);
+    if (other != nullptr) return absl::InvalidArgumentError(other);
+    if (!target.ok()) return MaskOrError(entry, target.status());
+    const absl::Status status = CheckListable(*target);
+    if (!status.ok()) return status;
+    return import_->AddListing(*target, values_);
   }
 
-  absl::Status AddTarget(const Target& target) {
-    if (target.is_name() && target.scope() == NameScope::kExact &&
-        LabelCountIsOne(target)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", target.ToString(),
-                       "\" is neither an address nor a name with a dot; to "
-                       "list a whole top-level domain write .",
-                       target.ToString()));
+  // An address or prefix and what follows it. A second column that is an
+  // address says where a range ends, or is a netmask; anything else is a count,
+  // a date, a country or a remark.
+  absl::Status AddAddress(absl::string_view entry, const IpPrefix& prefix,
+                          absl::string_view rest) {
+    if (!rest.empty() && (rest[0] == ',' || rest[0] == ';')) {
+      rest = SkipBlanks(rest.substr(1));
     }
-    return import_->AddListing(target, values_);
+    const absl::string_view second = TakeColumn(&rest);
+    if (!second.empty() && second[0] == '/') {
+      return AddParsed(absl::StrCat(entry, second));
+    }
+    const absl::StatusOr<IpPrefix> last = ParseIpPrefix(second);
+    if (!last.ok()) {
+      return import_->AddListing(Target::OfPrefix(prefix), values_);
+    }
+    if (!prefix.IsSingleAddress() || !last->IsSingleAddress() ||
+        prefix.family != last->family) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("two addresses or prefixes in one line, ", entry,
+                       " and ", second, "; write each in a line of its own"));
+    }
+    int mask_bits = 0;
+    if (prefix.family == Family::kIpv4 && IsNetmask(last->ipv4(), &mask_bits)) {
+      return AddParsed(absl::StrCat(entry, "/", mask_bits));
+    }
+    if (!IsRange(prefix, *last)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "two addresses in one line, ", entry, " and ", second,
+          ", that are no range (from .0 to .255, or inside one /24); write "
+          "FIRST-LAST if a range is meant, or each in a line of its own"));
+    }
+    return AddRange(absl::StrCat(entry, "-", second));
   }
 
-  static bool LabelCountIsOne(const Target& target) {
-    const std::string& wire = target.reversed_wire();
-    return static_cast<size_t>(wire[0]) + 1 == wire.size();
+  absl::Status AddParsed(absl::string_view text) {
+    const absl::StatusOr<Target> target = Target::Parse(text);
+    if (!target.ok()) return target.status();
+    return import_->AddListing(*target, values_);
+  }
+
+  // "192.0.2.0/255.255.255.0", or what was wrong with the entry.
+  absl::Status MaskOrError(absl::string_view entry,
+                           const absl::Status& status) {
+    const size_t slash = entry.find('/');
+    uint32_t mask = 0;
+    int bits = 0;
+    if (slash == absl::string_view::npos ||
+        !ParseDottedQuad(entry.substr(slash + 1), &mask) ||
+        !IsNetmask(mask, &bits)) {
+      return status;
+    }
+    return AddParsed(absl::StrCat(entry.substr(0, slash), "/", bits));
+  }
+
+  // 255.… with its ones together; 255.255.255.255 is a /32.
+  static bool IsNetmask(uint32_t mask, int* bits) {
+    if (mask >> 24 != 255 || (~mask & (~mask + 1)) != 0) return false;
+    *bits = absl::popcount(mask);
+    return true;
+  }
+
+  // A log of pairs is no list of ranges.
+  static bool IsRange(const IpPrefix& first, const IpPrefix& last) {
+    if (first.family != Family::kIpv4) {
+      return IpPrefix::Make(Family::kIpv6, first.bytes, 64).bytes ==
+             IpPrefix::Make(Family::kIpv6, last.bytes, 64).bytes;
+    }
+    const uint32_t a = first.ipv4(), b = last.ipv4();
+    return a >> 8 == b >> 8 || ((a & 255) == 0 && (b & 255) == 255);
   }
 
   // All of a range or nothing.
