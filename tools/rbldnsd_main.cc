@@ -123,9 +123,20 @@ bool Daemonize(bool quick) {
   return true;
 }
 
-int Dump(const FrontOptions& options) {
-  if (!options.work.empty() && chdir(options.work.c_str()) != 0) {
-    Say(stderr, absl::StrCat(options.work, ": ", strerror(errno)));
+int Dump(FrontOptions options) {
+  // rbldnsd enters -r here, too, though its manual says otherwise. The scratch
+  // files of a dump need the world outside, so only the names are those inside.
+  std::string folder = options.work;
+  if (!options.root.empty()) {
+    folder = absl::StrCat(options.root, "/", options.work);
+    for (FrontZoneSpec& spec : options.zones) {
+      for (std::string& file : spec.files) {
+        if (file[0] == '/') file = options.root + file;
+      }
+    }
+  }
+  if (!folder.empty() && chdir(folder.c_str()) != 0) {
+    Say(stderr, absl::StrCat(folder, ": ", strerror(errno)));
     return kExitFailed;
   }
   const absl::Status status = DumpFrontZones(options, &std::cout, &std::cerr);
