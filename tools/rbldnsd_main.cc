@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -128,10 +129,15 @@ int Dump(FrontOptions options) {
   // files of a dump need the world outside, so only the names are those inside.
   std::string folder = options.work;
   if (!options.root.empty()) {
-    folder = absl::StrCat(options.root, "/", options.work);
+    char root[PATH_MAX];
+    if (realpath(options.root.c_str(), root) == nullptr) {
+      Say(stderr, absl::StrCat(options.root, ": ", strerror(errno)));
+      return kExitFailed;
+    }
+    folder = absl::StrCat(root, "/", options.work);
     for (FrontZoneSpec& spec : options.zones) {
       for (std::string& file : spec.files) {
-        if (file[0] == '/') file = options.root + file;
+        if (file[0] == '/') file = root + file;
       }
     }
   }
