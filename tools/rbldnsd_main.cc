@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -123,9 +124,25 @@ bool Daemonize(bool quick) {
   return true;
 }
 
-int Dump(const FrontOptions& options) {
-  if (!options.work.empty() && chdir(options.work.c_str()) != 0) {
-    Say(stderr, absl::StrCat(options.work, ": ", strerror(errno)));
+int Dump(FrontOptions options) {
+  // rbldnsd enters -r here, too, though its manual says otherwise. The scratch
+  // files of a dump need the world outside, so only the names are those inside.
+  std::string folder = options.work;
+  if (!options.root.empty()) {
+    char root[PATH_MAX];
+    if (realpath(options.root.c_str(), root) == nullptr) {
+      Say(stderr, absl::StrCat(options.root, ": ", strerror(errno)));
+      return kExitFailed;
+    }
+    folder = absl::StrCat(root, "/", options.work);
+    for (FrontZoneSpec& spec : options.zones) {
+      for (std::string& file : spec.files) {
+        if (file[0] == '/') file = root + file;
+      }
+    }
+  }
+  if (!folder.empty() && chdir(folder.c_str()) != 0) {
+    Say(stderr, absl::StrCat(folder, ": ", strerror(errno)));
     return kExitFailed;
   }
   const absl::Status status = DumpFrontZones(options, &std::cout, &std::cerr);

@@ -99,6 +99,21 @@ class DumpTest(FrontCase):
             self.assertIn(line, lines)
         self.assertNotIn("2.2.0.192 2100 IN A 127.0.0.3", lines)
 
+    def test_the_files_are_those_of_the_jail(self):
+        if os.geteuid() != 0:
+            self.skipTest("chroot wants root")
+        self.write("jail/sub/set", "192.0.2.7\n")
+        jail = self.scratch.join("jail")
+        for path in (front_path(), "/usr/sbin/rbldnsd"):
+            for work, name, code in (("sub", "set", 0), ("/sub", "set", 0),
+                                     ("/", "/sub/set", 0), (jail, "set", 1)):
+                done = subprocess.run(
+                    [path, "-d", "-r", jail, "-w", work,
+                     ZONE + ":ip4set:" + name],
+                    capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, code, (path, work))
+                self.assertEqual("7.2.0.192" in done.stdout, code == 0)
+
     def test_a_missing_file_is_named(self):
         done = self.dump(ZONE + ":ip4set:none")
         self.assertEqual(done.returncode, 1)
