@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "dns/name.h"
 #include "zones/dump_writer.h"
+#include "zones/rfc1035_text.h"
 
 namespace rbld {
 namespace {
@@ -214,13 +215,7 @@ class RbldnsdWriter {
         if (!file.ok()) return file.status();
       }
     }
-    const std::string text = NameText(name.reversed_wire);
-    if (text.find_first_of("!#$:") != std::string::npos) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the name ", text,
-                       " has a character that means something else in "
-                       "rbldnsd's files"));
-    }
+    const std::string text = RelativeText(ReversedLabels(name.reversed_wire));
     for (const auto& [slot, file] : by_slot_) {
       const auto line = [&slot = slot](const Lines* lines) {
         const auto found = lines->by_slot.find(slot);

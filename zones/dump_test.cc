@@ -2,6 +2,7 @@
 #include "zones/dump.h"
 
 #include <dirent.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -552,6 +553,37 @@ TEST_F(DumpTest, AFailedDumpLeavesTheOldOne) {
   closedir(dir);
   EXPECT_EQ(names, (std::set<std::string>{".", "..", "MANIFEST",
                                           "z.test.ip4trie", "z.test.zone"}));
+}
+
+// What no format of names can mistake for something else.
+TEST_F(DumpTest, EscapesTheBytesThatMeanSomethingElse) {
+  OpenZone("\"names\"");
+  for (const char* label : {"(phishing)", "$origin", "!neg", "#hash", "a:b",
+                            "a;b", "@", "*", "q\"t", "b\\s", "sp ace"}) {
+    Change change;
+    change.list = "a";
+    std::string wire = "\7example";
+    wire.push_back(static_cast<char>(strlen(label)));
+    wire += label;
+    change.target = Target::OfName(wire, NameScope::kExact);
+    change.values = {{0x7f000002, "text", 0}};
+    Apply(change);
+  }
+  const auto summary = Dump({DumpFormat::kDnset, DumpFormat::kRfc1035});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const std::vector<std::string> entries = Lines("z.test.dnset");
+  for (const char* owner :
+       {"\\040phishing\\041.example", "\\036origin.example", "\\033neg.example",
+        "\\035hash.example", "a\\058b.example", "a\\059b.example",
+        "\\064.example", "\\042.example", "q\\034t.example", "b\\092s.example",
+        "sp\\032ace.example"}) {
+    EXPECT_THAT(entries,
+                ::testing::Contains(absl::StrCat(owner, " :127.0.0.2:=text")));
+    EXPECT_THAT(
+        Lines("z.test.zone"),
+        ::testing::Contains(::testing::StartsWith(absl::StrCat(owner, " "))))
+        << owner;
+  }
 }
 
 }  // namespace

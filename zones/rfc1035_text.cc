@@ -20,15 +20,30 @@ constexpr size_t kMaxStringBytes = 255;  // RFC 1035 §3.3
 }  // namespace
 
 std::string RelativeText(absl::string_view labels) {
+  std::string text;
+  while (!labels.empty()) {
+    const size_t bytes = static_cast<uint8_t>(labels[0]);
+    if (!text.empty()) text.push_back('.');
+    for (const char c : labels.substr(1, bytes)) {
+      if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' ||
+          c == '_') {
+        text.push_back(c);
+      } else {
+        absl::StrAppendFormat(&text, "\\%03d", static_cast<uint8_t>(c));
+      }
+    }
+    labels.remove_prefix(std::min(1 + bytes, labels.size()));
+  }
+  return text;
+}
+
+std::string SubjectOfName(absl::string_view reversed_wire) {
+  const std::string labels = ReversedLabels(reversed_wire);
   char text[kMaxNameTextBytes];
   const int bytes =
       WriteLabelsText(reinterpret_cast<const uint8_t*>(labels.data()),
                       static_cast<int>(labels.size()), text);
   return std::string(text, static_cast<size_t>(bytes));
-}
-
-std::string SubjectOfName(absl::string_view reversed_wire) {
-  return RelativeText(ReversedLabels(reversed_wire));
 }
 
 std::string NibbleOwner(const AddressBytes& address, int nibbles) {

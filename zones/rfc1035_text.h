@@ -11,7 +11,9 @@
 
 namespace rbld {
 
-// Whole labels as a name relative to the origin, "a.b".
+// Whole labels as a name relative to the origin, "a.b", as data files of zones
+// and of rbldnsd read it: what either could take for something else, such as
+// "(", ";", "@", a leading "$" or "*", is written \DDD (RFC 1035 §5.1).
 std::string RelativeText(absl::string_view labels);
 
 // The first `nibbles` nibbles of an address as a relative owner name

@@ -13,7 +13,7 @@ TEST(Rfc1035Text, TurnsLabelsAround) {
 }
 
 TEST(Rfc1035Text, EscapesLabels) {
-  EXPECT_EQ(RelativeText("\3a.b\1c"), "a\\.b.c");
+  EXPECT_EQ(RelativeText("\3a.b\1c"), "a\\046b.c");
   EXPECT_EQ(SubjectOfName("\3com\3a.b"), "a\\.b.com");
 }
 

@@ -368,13 +368,21 @@ class FrontTest(FrontCase):
         self.assertEqual(logs[0], logs[1])
         self.assertEqual(len(logs[0]), len(names))
 
+    def test_a_last_line_without_a_newline_is_an_entry(self):
+        path = self.write("set", "1.2.3.4 one\n1.2.3.5 two")
+        program = self.start(ZONE + ":ip4set:set", options=("-c", "1"))
+        self.assertEqual(self.texts("1.2.3.5"), "two")
+        # Found by a look, and taken by the next one.
+        with open(path, "w") as out:
+            out.write("1.2.3.4 one\n1.2.3.5 two\n1.2.3.6 three")
+        daemon.wait_until("the third line",
+                          lambda: self.texts("1.2.3.6") == "three", program)
+
     def test_a_broken_version_leaves_the_good_one(self):
         good = "".join("1.2.3.%d entry\n" % i for i in range(100))
         path = self.write("set", good)
         program = self.start(ZONE + ":ip4set:set", options=("-c", "1"))
         for broken, words in (
-                (HEAD + good + "1.2.4.1", "set:103: the last line is "
-                                          "incomplete"),
                 (HEAD + "<html>\n" * 50, "set:3: "),
                 (HEAD + good + "$TIMESTAMP 2099:01:01\n", "set:103: "),
                 (None, "set: opening a data file")):

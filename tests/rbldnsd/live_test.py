@@ -119,10 +119,19 @@ class LiveTest(unittest.TestCase):
                 return rbld.ask(rbld.zone, dns_client.SOA).values(
                     dns_client.SOA)[0][2]
             before = serial()
-            path = self.scratch.write("feed.ip4", "192.0.2.7\n")
+            self.scratch.write("feed.ip4", "192.0.2.7\n")
+            daemon.wait_until("the serial", lambda: serial() > before,
+                              rbld.program)
+            # A file that is only touched says nothing new.
+            before = serial()
+            path = self.scratch.write("feed.ip4", "192.0.2.7\n# a remark\n")
             os.utime(path, (before + 100, before + 100))
-            daemon.wait_until("the serial",
-                              lambda: serial() == before + 100, rbld.program)
+            loads = rbld.program.log().count("dataset feed: ")
+            daemon.wait_until(
+                "the touched file",
+                lambda: rbld.program.log().count("dataset feed: ") > loads,
+                rbld.program)
+            self.assertEqual(serial(), before)
 
     def test_a_reload_adds_and_drops_datasets(self):
         with self.rbld as rbld:
