@@ -735,7 +735,7 @@ const std::vector<Setting<ZoneDraft>>& SoaSettings() {
         "how soon they ask again when that failed"},
        ZoneSeconds<&ZoneConfig::retry_seconds, 1, kMaxSeconds>},
       {{"expire", "duration", "\"1w\"", false,
-        "when they stop to answer without news"},
+        "when they stop answering without news"},
        ZoneSeconds<&ZoneConfig::expire_seconds, 1, kMaxSeconds>},
   };
   return *settings;
