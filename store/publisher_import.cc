@@ -141,9 +141,11 @@ absl::StatusOr<ImportSummary> PublisherImpl::RunImport(
   if (import.rejected_count() != 0 &&
       (options.strict || import.accepted_count() == 0)) {
     const FeedLineNote& first = import.rejected().front();
-    return absl::InvalidArgumentError(absl::StrCat(
-        import.rejected_count(), " lines of the feed cannot be taken",
-        options.strict ? " (--strict)" : " and none can",
+    return absl::FailedPreconditionError(absl::StrCat(
+        import.rejected_count(),
+        import.rejected_count() == 1 ? " line of the feed cannot be taken"
+                                     : " lines of the feed cannot be taken",
+        options.strict ? " (--strict)" : ", and there is no other",
         "; the first is line ", first.line, " (", first.text,
         "): ", first.why));
   }

@@ -233,8 +233,19 @@ class ChangeSender {
     }
   }
 
-  static std::string Words(std::string outcome) {
+  // An exemption is an entry of its own: what becomes of it is not what becomes
+  // of a listing.
+  std::string Words(std::string outcome) const {
     std::replace(outcome.begin(), outcome.end(), '_', ' ');
+    const absl::string_view verb = context_.command().verb->name;
+    if (verb == "exempt") {
+      if (outcome == "added") return "exempted";
+      if (outcome == "unchanged") return "already exempt";
+    }
+    if (verb == "unexempt") {
+      if (outcome == "removed") return "no longer exempt";
+      if (outcome == "not found") return "was not exempt";
+    }
     return outcome;
   }
 

@@ -167,12 +167,16 @@ TEST_F(RblctlTest, AsksBeforeItListsAWidePrefixOnATerminal) {
 
 TEST_F(RblctlTest, ExemptTakesAPartOut) {
   ASSERT_EQ(Ctl({"add", "192.0.2.0/24"}).code, kExitDone);
-  ASSERT_EQ(Ctl({"exempt", "192.0.2.9", "--note", "ours"}).code, kExitDone);
+  const Result exempted = Ctl({"exempt", "192.0.2.9", "--note", "ours"});
+  ASSERT_EQ(exempted.code, kExitDone);
+  EXPECT_TRUE(Has(exempted.out, "192.0.2.9: exempted (")) << exempted.out;
   const Result shown = Ctl({"show", "192.0.2.9"});
   EXPECT_EQ(shown.code, kExitNothing);
   EXPECT_TRUE(Has(shown.out, "every source")) << shown.out;
   EXPECT_TRUE(Has(shown.out, "ours"));
-  ASSERT_EQ(Ctl({"unexempt", "192.0.2.9"}).code, kExitDone);
+  const Result back = Ctl({"unexempt", "192.0.2.9"});
+  ASSERT_EQ(back.code, kExitDone);
+  EXPECT_TRUE(Has(back.out, "192.0.2.9: no longer exempt (")) << back.out;
   EXPECT_EQ(Ctl({"show", "192.0.2.9"}).code, kExitDone);
 }
 
@@ -244,6 +248,13 @@ TEST_F(RblctlTest, ImportTakesTheFormatFromNameOrBeginning) {
 
 TEST_F(RblctlTest, ImportReadsStandardInput) {
   EXPECT_EQ(Ctl({"import", "-"}, "192.0.2.1\n").code, kExitUsage);
+  // A guard refuses all that there is, or the operator allows no bad line.
+  EXPECT_EQ(Ctl({"import", WriteFile("one.txt", "127.0.0.9\n")}).code,
+            kExitRefused);
+  EXPECT_EQ(Ctl({"import", "--strict",
+                 WriteFile("two.txt", "127.0.0.9\n192.0.2.1\n")})
+                .code,
+            kExitRefused);
   EXPECT_EQ(Ctl({"import", "-", "--source", "s"}, "192.0.2.1\n").code,
             kExitDone);
   EXPECT_EQ(Ctl({"show", "192.0.2.1"}).code, kExitDone);
