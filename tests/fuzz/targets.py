@@ -44,8 +44,8 @@ TARGETS = (
                  "zones/rbldnsd_feed.cc", "zones/decompress.cc") + (
                      Parser("zones/feed_reader.cc", "PrecedenceOf"),),
         Plant("zones/plain_feed.cc",
-              "    return static_cast<size_t>(wire[0]) + 1 == wire.size();\n",
-              "wire.size() == 37")),
+              "    const absl::Status status = CheckListable(*target);\n",
+              "target->reversed_wire().size() == 37")),
     Target(
         "json_lines", "//zones:json_lines_fuzzer", "zones/corpus/json_lines",
         _parsers("zones/json_lines.cc"),
