@@ -95,6 +95,11 @@ absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
   const bool is_same_but_for_ctime =
       SameButForCtime(versions, watched->versions);
   watched->versions = std::move(versions);
+  // A look's refusal is no warning to an operator: a reload may be meant for
+  // something else.
+  const bool insists =
+      occasion == Occasion::kAsked && settled && watched->refused_when_asked;
+  if (!settled) watched->refused_when_asked = false;
   const ServedDataset* const old = watched->served.get();
   const bool has_good = old != nullptr && old->data != nullptr;
   const bool is_look = occasion == Occasion::kLook && has_good;
@@ -111,14 +116,13 @@ absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
       (*loaded)->text_digest == old->data->text_digest) {
     return absl::OkStatus();
   }
-  // A version that was refused is taken when an operator asks for it again,
-  // unless nothing in it can be used.
-  const bool insists =
-      occasion == Occasion::kAsked && settled && !watched->last_error.empty();
+  // A version that was refused to an operator is taken when one asks for it
+  // again, unless nothing in it can be used.
   if (loaded.ok() && occasion != Occasion::kFirst && has_good &&
       LeftOutPercent(**loaded) > kMaxLeftOutPercent &&
       LeftOutPercent(**loaded) > LeftOutPercent(*old->data) &&
       !(insists && (*loaded)->entries > 0)) {
+    watched->refused_when_asked |= occasion == Occasion::kAsked;
     loaded = absl::FailedPreconditionError(absl::StrCat(
         (*loaded)->left_out.front().ToString(), "; and ",
         (*loaded)->left_out_count - 1, " more lines of ", (*loaded)->lines,

@@ -71,6 +71,8 @@ class FileWatcher {
     std::vector<Version> versions;  // when it was loaded, or that was tried
     std::shared_ptr<const ServedDataset> served;
     std::string last_error;
+    // An operator asked for these versions, and was told that they seem broken.
+    bool refused_when_asked = false;
   };
 
   static std::vector<Version> VersionsOf(const FileDatasetSpec& spec);

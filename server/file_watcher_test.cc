@@ -158,6 +158,20 @@ TEST_F(FileWatcherTest, ARefusedVersionIsTakenWhenItIsAskedForAgain) {
   EXPECT_EQ(Entries(), 2u);
 }
 
+TEST_F(FileWatcherTest, WhatALookRefusedIsNotTakenByTheFirstReload) {
+  Write("1.0.0.1\n");
+  ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());
+  watcher_.Start();
+  // Taken by no look: first for its end, then for its lines.
+  Write("1.0.0.1\nrubbish\nrubbish\n1.0.0.2");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  watcher_.Stop();
+  EXPECT_FALSE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 0u);
+  EXPECT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_EQ(Entries(), 2u);
+}
+
 TEST_F(FileWatcherTest, LinesOfTheOtherFamilyAreSkippedWhateverTheirShare) {
   Write("1.0.0.1\n");
   ASSERT_TRUE(watcher_.Configure(OneDataset()).ok());

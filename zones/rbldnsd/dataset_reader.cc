@@ -381,9 +381,10 @@ absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
 
 absl::StatusOr<AccessRule> DatasetReader::RuleOf(absl::string_view text) {
   std::string word(text.substr(0, text.find_first_of(" \t#;")));
+  // An action may begin with either sign.
+  if (word[0] == '=') word[0] = ':';
   if (type_ == DatasetType::kAclKey) {
-    // rspamd's fork has these too.
-    if (word[0] == '=') word[0] = ':';
+    // rspamd's fork has this one, too.
     if (absl::EqualsIgnoreCase(word, ":accept")) word = ":pass";
   }
   for (const NamedAction& known : kActions) {

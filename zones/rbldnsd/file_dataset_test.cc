@@ -105,6 +105,15 @@ TEST_F(FileDatasetTest, ALastLineWithoutANewlineIsAnEntryOrAnError) {
                          "file may not be complete yet"));
 }
 
+TEST_F(FileDatasetTest, AnActionOfAnAccessListBeginsWithEitherSign) {
+  for (const char* line : {"1.0.0.1 :refuse\n", "1.0.0.1 =refuse\n"}) {
+    const auto data = Load(DatasetType::kAcl, line);
+    ASSERT_TRUE(data.ok()) << data.status();
+    ASSERT_EQ((*data)->rules.size(), 1u);
+    EXPECT_EQ((*data)->rules[0].action, AccessAction::kRefuse) << line;
+  }
+}
+
 TEST_F(FileDatasetTest, ANameEndsAtABlankAndNowhereElse) {
   options_.keep_names = true;
   const auto data = Load(DatasetType::kDnset,
