@@ -135,6 +135,10 @@ TEST(PlainFeed, ReadsASecondAddressAsARangeOrANetmask) {
       {"8.1.1.1 IN", {"8.1.1.1 127.0.0.2"}},
       {"8.1.1.1 ## a remark", {"8.1.1.1 127.0.0.2"}},
       {"8.1.1.1 # 8.2.2.2", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1 # CNAME", {"8.1.1.1 127.0.0.2"}},
+      {"8.1.1.1 12:34:56 1.5", {"8.1.1.1 127.0.0.2"}},
+      {"bad.example.com ## a remark", {"bad.example.com 127.0.0.2"}},
+      {"bad.example.com IN", {"bad.example.com 127.0.0.2"}},
   };
   for (const auto& line : kLines) {
     const ReadResult result = Plain(absl::StrCat(line.line, "\n"));
@@ -147,7 +151,17 @@ TEST(PlainFeed, RejectsTwoAddressesThatAreNoRange) {
   for (const char* line :
        {"8.1.1.1 9.2.2.2", "8.1.1.1,8.1.2.2", "8.1.1.0 8.3.2.254",
         "8.1.1.0/24 8.1.2.0/24", "8.1.1.1 2001:4860::1",
-        "8.62.0.1 255.255.255.0", "8.40.3.255 8.40.0.0", "8.62.0.0 /33"}) {
+        "8.62.0.1 255.255.255.0", "8.40.3.255 8.40.0.0", "8.62.0.0 /33",
+        // What is not understood lists no part of what is meant.
+        "8.1.1.1,8.1.1.2,8.1.1.3", "8.20.30.0 8.20.030.255",
+        "8.1.1.0 -8.1.1.255", "8.1.1.1 8.9.9.0-8.9.9.255",
+        "8.1.1.0 8.1.1.0-255", "8.1.1.0 8.1.1.0/255.255.255.0",
+        "8.1.1.0,\"8.1.1.255\",24", "8.1.1.0 (8.1.1.255)",
+        "8.1.1.0 -> 8.1.1.255", "8.1.1.0 to 8.1.1.255", "8.1.1.0 8.1.1.256",
+        "8.1.1.1 8.9.9.9:80", "8.1.1.1 AU 8.1.1.9", "8.1.1.1 AU,8.1.1.9",
+        "8.1.1.1-8.1.1.2 8.1.1.9", "8.1.1.0 /24 8.2.2.2",
+        "8.1.1.1 AU 2001:4860::1", "ads.example.com,8.1.1.1",
+        "8.62.0.0 0.0.0.255"}) {
     const ReadResult result = Plain(absl::StrCat(line, "\n"));
     EXPECT_EQ(result.entries, Strings{}) << line;
     EXPECT_EQ(result.rejected.size(), 1u) << line;
@@ -170,6 +184,24 @@ TEST(PlainFeed, RefusesTheLinesOfOtherFormatsByTheirName) {
       {"good.example.com CNAME rpz-passthru.", "zone file"},
       {"bad.example.com\t60\tIN CNAME .", "zone file"},
       {"$TTL 60", "zone file"},
+      {"good.example.com cname rpz-passthru.", "zone file"},
+      {"good.example.com IN a 192.0.2.1", "zone file"},
+      {"good.example.com 60 IN TXT \"x\"", "zone file"},
+      {"good.example.com TXT \"x\"", "zone file"},
+      {"good.example.com DNAME x.", "zone file"},
+      {"good.example.com TYPE5 \\# 1 00", "zone file"},
+      {"shop.example.com,b.example.com##.x", "ad blocker"},
+      {"shop.example.com ##.x", "ad blocker"},
+      {"shop.example.com#%#x", "ad blocker"},
+      {"0.0.0.0 0ads.example.com", "hosts file"},
+      {"0.0.0.0 _x.example.com", "hosts file"},
+      {"0.0.0.0,ads.example.com", "hosts file"},
+      {"0.0.0.0 \xc3\xbcnchen.example", "hosts file"},
+      {"::0 ads.example.com", "hosts file"},
+      {"0:0:0:0:0:0:0:0 ads.example.com", "hosts file"},
+      {"::ffff:0.0.0.0 ads.example.com", "hosts file"},
+      {"ff02::1 ip6-allnodes", "hosts file"},
+      {"\"8.1.1.1\",1", "CSV"},
       {"<!DOCTYPE html>", "HTML"},
       {"<a href=\"x\">", "HTML"},
       {"{\"target\":\"8.8.8.8\"}", "JSON"},

@@ -1,5 +1,7 @@
 // Plain feeds: an address, prefix, range or name a line; what follows it is
 // ignored.
+#include <string.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -45,23 +47,148 @@ constexpr char kAdBlocker[] =
     "a line of an ad blocker's list; take the publisher's list of hosts, one "
     "name a line";
 
+// What follows an entry, up to a comment's sign.
+absl::string_view BeforeComment(absl::string_view text) {
+  return text.substr(0, text.find('#'));
+}
+
+// The next word of a remark, without what may stand around it: quotes,
+// brackets, signs. Empty at the end.
+absl::string_view TakeRemark(absl::string_view* rest) {
+  constexpr absl::string_view kAround = "\"'()[]<>{}-=:";
+  while (!rest->empty()) {
+    const size_t begin = rest->find_first_not_of(" \t,;");
+    if (begin == absl::string_view::npos) break;
+    rest->remove_prefix(begin);
+    const size_t end = std::min(rest->find_first_of(" \t,;"), rest->size());
+    absl::string_view word = rest->substr(0, end);
+    rest->remove_prefix(end);
+    while (!word.empty() && absl::StrContains(kAround, word.front())) {
+      // An IPv6 address may begin so.
+      if (absl::StartsWith(word, "::")) break;
+      word.remove_prefix(1);
+    }
+    while (!word.empty() && absl::StrContains(kAround, word.back()) &&
+           !absl::EndsWith(word, "::")) {
+      word.remove_suffix(1);
+    }
+    if (!word.empty()) return word;
+  }
+  *rest = absl::string_view();
+  return absl::string_view();
+}
+
+// An address, or what begins as one: "8.1.1.256", "8.1.1.9:80",
+// "8.1.1.0-8.1.1.255", "8.020.1.1".
+bool BeginsAsAddress(absl::string_view word) {
+  size_t i = 0;
+  for (int octet = 0; octet < 4; ++octet) {
+    if (octet > 0 && (i == word.size() || word[i++] != '.')) break;
+    const size_t start = i;
+    while (i < word.size() && absl::ascii_isdigit(word[i])) ++i;
+    if (i == start) break;
+    if (octet == 3) return true;
+  }
+  return ParseIpPrefix(word).ok();
+}
+
+// The first address among the remarks; empty: there is none.
+absl::string_view AddressIn(absl::string_view rest) {
+  rest = BeforeComment(rest);
+  while (true) {
+    const absl::string_view word = TakeRemark(&rest);
+    if (word.empty() || BeginsAsAddress(word)) return word;
+  }
+}
+
+// Of a zone file's line, where a name's record says its type (RFC 1035 §5.1).
+bool IsZoneRecord(absl::string_view rest, bool is_name) {
+  rest = BeforeComment(rest);
+  bool after_class = false;
+  for (int i = 0; i < 4; ++i) {
+    const absl::string_view word = TakeRemark(&rest);
+    if (word.empty()) return false;
+    for (const char* type : {"CNAME", "DNAME", "SOA"}) {
+      if (absl::EqualsIgnoreCase(word, type)) return true;
+    }
+    for (const char* type : {"A", "AAAA", "TXT", "NS", "MX", "PTR", "SRV"}) {
+      // Behind a name alone these are no words of remarks.
+      if ((after_class && absl::EqualsIgnoreCase(word, type)) ||
+          (is_name && word == type && !rest.empty())) {
+        return true;
+      }
+    }
+    if (is_name && word.size() > 4 && absl::StartsWith(word, "TYPE") &&
+        absl::ascii_isdigit(word[4])) {
+      return true;
+    }
+    after_class = absl::EqualsIgnoreCase(word, "IN");
+  }
+  return false;
+}
+
+// Where hosts files send the names that they block, and what else they begin
+// with.
+bool IsHostsAddress(const IpPrefix& prefix) {
+  if (!prefix.IsSingleAddress()) return false;
+  if (prefix.family == Family::kIpv4) {
+    const uint32_t first_octet = prefix.ipv4() >> 24;
+    return prefix.ipv4() == 0 || first_octet == 127 ||
+           prefix.ipv4() == 0xffffffff;
+  }
+  static constexpr AddressBytes kZero = {};
+  AddressBytes top = prefix.bytes;
+  top[15] = 0;
+  // ::, ::1; what is mapped of 0.0.0.0 and 127.0.0.1; fe00::, fe80::, ff02::.
+  if (top == kZero || prefix.bytes[0] == 0xfe || prefix.bytes[0] == 0xff) {
+    return true;
+  }
+  const IpPrefix mapped = IpPrefix::Make(
+      Family::kIpv6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96);
+  return mapped.Contains(prefix) &&
+         (prefix.bytes[12] == 0 || prefix.bytes[12] == 127);
+}
+
+// A host behind an address: with a dot, or one that every hosts file has.
+bool IsHostsLine(const IpPrefix& prefix, absl::string_view rest) {
+  if (!IsHostsAddress(prefix)) return false;
+  rest = BeforeComment(rest);
+  const absl::string_view word = TakeRemark(&rest);
+  if (word.empty() || BeginsAsAddress(word)) return false;
+  if (word == "local" || word == "localhost" || word == "broadcasthost" ||
+      absl::StartsWith(word, "ip6-")) {
+    return true;
+  }
+  return absl::StrContains(word, '.') &&
+         std::any_of(word.begin(), word.end(), [](unsigned char c) {
+           return absl::ascii_isalpha(c) || c >= 0x80;
+         });
+}
+
 // What the line is if it is of another format, and what to do; null: it may be
-// plain. `entry` is its first column, `rest` what follows.
+// plain. `entry` is its first column, `rest` what follows; `prefix` is what the
+// entry is if it is an address, else null.
 const char* OtherFormat(absl::string_view line, absl::string_view entry,
-                        absl::string_view rest) {
+                        absl::string_view rest, const IpPrefix* prefix) {
   if (line[0] == '<') {
     return "HTML or XML, not a feed; was an error page saved in its place?";
   }
   if (line[0] == '{' || absl::StartsWith(line, "[{")) {
     return "JSON; import JSON Lines with --format jsonl";
   }
+  if (line[0] == '"') {
+    return "a line of CSV with quotes; take the quotes away";
+  }
   for (const char* sign : {"||", "@@", "[Adblock", "! "}) {
     if (absl::StartsWith(line, sign)) return kAdBlocker;
   }
-  // Behind an address these begin a remark.
-  const absl::string_view behind = line.substr(entry.size());
-  for (const char* sign : {"##", "#@#", "#?#", "#$#"}) {
-    if (absl::StartsWith(behind, sign) && !ParseIpPrefix(entry).ok()) {
+  // Behind an address, or before a blank, these begin a remark.
+  for (const char* sign :
+       {"##", "#@#", "#?#", "#$#", "#%#", "#@?#", "#@$#", "#@%#"}) {
+    const size_t at = line.find(sign);
+    if (prefix != nullptr || at == absl::string_view::npos) continue;
+    const absl::string_view behind = line.substr(at + strlen(sign));
+    if (!behind.empty() && !IsBlank(behind[0]) && behind[0] != '#') {
       return kAdBlocker;
     }
   }
@@ -77,24 +204,13 @@ const char* OtherFormat(absl::string_view line, absl::string_view entry,
     return "a control line of a zone file (RPZ?) or of an rbldnsd file; import "
            "rbldnsd's with --format ip4set, dnset, …";
   }
-  absl::string_view words = rest;
-  for (int i = 0; i < 3 && !words.empty(); ++i) {
-    const absl::string_view word = TakeWord(&words);
-    if (word == "CNAME" || word == "SOA") {
-      return "a record of a zone file (RPZ?), which may spare what it names; "
-             "give the names alone";
-    }
+  if (IsZoneRecord(rest, prefix == nullptr)) {
+    return "a record of a zone file (RPZ?), which may spare what it names; "
+           "give the names alone";
   }
-  if (entry == "0.0.0.0" || entry == "127.0.0.1" || entry == "::" ||
-      entry == "::1" || entry == "255.255.255.255" || entry == "fe80::1%lo0") {
-    absl::string_view name = rest;
-    name = TakeWord(&name);
-    if (!name.empty() && !IsComment(name) && !ParseIpPrefix(name).ok() &&
-        absl::ascii_isalpha(static_cast<unsigned char>(name[0]))) {
-      return "a line of a hosts file, which blocks the name behind the "
-             "address; "
-             "give the names alone, one a line";
-    }
+  if (prefix != nullptr && IsHostsLine(*prefix, rest)) {
+    return "a line of a hosts file, which blocks the name behind the address; "
+           "give the names alone, one a line";
   }
   return nullptr;
 }
@@ -158,22 +274,28 @@ class PlainReader : public FeedFormatReader {
       absl::string_view end_text = SkipBlanks(rest.substr(1));
       const absl::string_view last = TakeColumn(&end_text);
       if (ParseIpPrefix(last).ok()) {
+        const absl::Status status = CheckRemarks(entry, end_text);
+        if (!status.ok()) return status;
         return AddRange(absl::StrCat(entry, "-", last));
       }
     }
     absl::StatusOr<Target> target = Target::Parse(entry);
     if (target.ok() && !target->is_name()) {
-      const char* const other = OtherFormat(line, entry, rest);
+      const char* const other =
+          OtherFormat(line, entry, rest, &target->prefix());
       if (other != nullptr) return absl::InvalidArgumentError(other);
       return AddAddress(entry, target->prefix(), rest);
     }
     if (!target.ok() && absl::StrContains(entry, '-') &&
         !absl::StrContains(entry, '/') &&
         (absl::ascii_isdigit(entry[0]) || absl::StrContains(entry, ':'))) {
+      const absl::Status status = CheckRemarks(entry, rest);
+      if (!status.ok()) return status;
       return AddRange(entry);
     }
-    const char* const other = OtherFormat(line, entry, rest);
+    const char* const other = OtherFormat(line, entry, rest, nullptr);
     if (other != nullptr) return absl::InvalidArgumentError(other);
+    if (const absl::Status s = CheckRemarks(entry, rest); !s.ok()) return s;
     if (!target.ok()) return MaskOrError(entry, target.status());
     const absl::Status status = CheckListable(*target);
     if (!status.ok()) return status;
@@ -183,19 +305,36 @@ class PlainReader : public FeedFormatReader {
   // An address or prefix and what follows it. A second column that is an
   // address says where a range ends, or is a netmask; anything else is a count,
   // a date, a country or a remark.
+  // A line lists one thing: an address among the remarks may be another entry,
+  // or the end of a range in a form that is not known here.
+  static absl::Status CheckRemarks(absl::string_view entry,
+                                   absl::string_view rest) {
+    const absl::string_view address = AddressIn(rest);
+    if (address.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "behind ", entry, " stands ", address,
+        ", of which it is not clear what it means; write FIRST-LAST if a range "
+        "is meant, each entry in a line of its own, and remarks behind a #"));
+  }
+
   absl::Status AddAddress(absl::string_view entry, const IpPrefix& prefix,
                           absl::string_view rest) {
     if (!rest.empty() && (rest[0] == ',' || rest[0] == ';')) {
       rest = SkipBlanks(rest.substr(1));
     }
+    const absl::string_view columns = rest;
     const absl::string_view second = TakeColumn(&rest);
-    if (!second.empty() && second[0] == '/') {
+    if (second.size() > 1 && second[0] == '/') {
+      if (const absl::Status s = CheckRemarks(entry, rest); !s.ok()) return s;
       return AddParsed(absl::StrCat(entry, second));
     }
     const absl::StatusOr<IpPrefix> last = ParseIpPrefix(second);
     if (!last.ok()) {
+      const absl::Status status = CheckRemarks(entry, columns);
+      if (!status.ok()) return status;
       return import_->AddListing(Target::OfPrefix(prefix), values_);
     }
+    if (const absl::Status s = CheckRemarks(entry, rest); !s.ok()) return s;
     if (!prefix.IsSingleAddress() || !last->IsSingleAddress() ||
         prefix.family != last->family) {
       return absl::InvalidArgumentError(
@@ -205,6 +344,12 @@ class PlainReader : public FeedFormatReader {
     int mask_bits = 0;
     if (prefix.family == Family::kIpv4 && IsNetmask(last->ipv4(), &mask_bits)) {
       return AddParsed(absl::StrCat(entry, "/", mask_bits));
+    }
+    if (prefix.family == Family::kIpv4 && last->ipv4() != 0 &&
+        IsNetmask(~last->ipv4(), &mask_bits)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(second, " reads as a wildcard mask; write ", entry, "/",
+                       mask_bits, " if that is meant"));
     }
     if (!IsRange(prefix, *last)) {
       return absl::InvalidArgumentError(absl::StrCat(
