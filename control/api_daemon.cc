@@ -1,5 +1,6 @@
 // Dumps, reload, backup, and how the daemon is doing.
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -64,7 +65,14 @@ absl::Status FillFromConfig(const Config& config, const std::string& zone,
                             DumpOptions* options) {
   for (const DumpConfig& dump : config.dumps) {
     if (dump.zone != zone) continue;
-    if (options->directory.empty()) options->directory = dump.directory;
+    if (options->directory.empty()) {
+      // What the configuration says holds as it does on schedule; the reply
+      // names a folder that means the same everywhere.
+      std::error_code error;
+      options->directory =
+          std::filesystem::absolute(dump.directory, error).lexically_normal();
+      if (error) options->directory = dump.directory;
+    }
     if (!options->formats.empty()) continue;
     for (const std::string& name : dump.formats) {
       const absl::StatusOr<DumpFormat> format = ParseDumpFormat(name);
@@ -150,11 +158,13 @@ ApiResponse ApiRoutes::PostDumps(ApiRequest& request, const std::string&) {
   absl::StatusOr<std::vector<DumpFormat>> formats = ParseFormats(format_names);
   if (!formats.ok()) return ErrorResponse(formats.status());
   options.formats = *std::move(formats);
+  if (!options.directory.empty()) {
+    if (absl::Status s = CheckFolder(options.directory); !s.ok()) {
+      return ErrorResponse(s);
+    }
+  }
   if (absl::Status s = FillFromConfig(*daemon_.config(), zone, &options);
       !s.ok()) {
-    return ErrorResponse(s);
-  }
-  if (absl::Status s = CheckFolder(options.directory); !s.ok()) {
     return ErrorResponse(s);
   }
   auto run = [this, zone, options](

@@ -484,6 +484,73 @@ TEST_F(ApiTest, DumpsAZoneIntoAFolder) {
             400);
 }
 
+// A daemon that is started with --config rbld.toml writes it on schedule, too.
+TEST(ApiDumps, AFolderOfTheConfigurationMayBeRelative) {
+  ApiForTests world(false,
+                    "[[dump]]\nzone = \"relays.rbld.test\"\ndirectory = "
+                    "\"dump\"\nformats = [\"ip4trie\"]\n",
+                    "rbld.toml");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(world.directory());
+  ApiRequest request;
+  request.role = Role::kOperator;
+  request.method = "POST";
+  request.path = "/v1/dumps";
+  request.body = R"({"zone":"relays.rbld.test"})";
+  const ApiResponse response = world.api()->Handle(std::move(request));
+  std::filesystem::current_path(before);
+  ASSERT_EQ(response.status, 200) << response.body;
+  const Json json = *ParseJson(response.body);
+  EXPECT_EQ(json["directory"], world.directory() + "/dump");
+  EXPECT_EQ(json["manifest"], world.directory() + "/dump/MANIFEST");
+  EXPECT_EQ(json["files"][0]["left_out"], 0);
+  EXPECT_EQ(json["refused"], Json::array());
+  EXPECT_TRUE(std::filesystem::exists(world.directory() + "/dump/MANIFEST"));
+}
+
+// One format can be refused; the others are written.
+TEST(ApiDumps, SaysWhatIsLeftOutAndRefused) {
+  ApiForTests world(true,
+                    "[[zone]]\nname = \"names.rbld.test\"\nkind = "
+                    "\"names\"\nlists = [\"names\"]\nns = "
+                    "[\"ns.rbld.test.\"]\n");
+  const auto apply = [&](Change::Verb verb, const std::string& wire,
+                         NameScope scope) {
+    Change change;
+    change.verb = verb;
+    change.list = "names";
+    change.source = verb == Change::Verb::kAdd ? "manual" : "";
+    change.target = Target::OfName(wire, scope);
+    if (verb == Change::Verb::kAdd) change.values = {{0x7f000002, "", 0}};
+    ChangeRequest request;
+    request.changes = {change};
+    request.actor = request.request = "test";
+    ASSERT_TRUE(world.publisher()->Apply(request).ok());
+  };
+  const auto dump = [&] {
+    ApiRequest request;
+    request.role = Role::kOperator;
+    request.method = "POST";
+    request.path = "/v1/dumps";
+    request.body = absl::StrCat(
+        R"({"zone":"names.rbld.test","formats":["dnset","rfc1035"],)",
+        R"("directory":")", world.directory(), R"(/dump"})");
+    return *ParseJson(world.api()->Handle(std::move(request)).body);
+  };
+  apply(Change::Verb::kAdd, "\7example\1*", NameScope::kExact);
+  Json json = dump();
+  EXPECT_EQ(json["files"][1]["name"], "names.rbld.test.zone");
+  EXPECT_EQ(json["files"][1]["left_out"], 1);
+  EXPECT_EQ(json["files"][1]["left_out_examples"].size(), 1u);
+  apply(Change::Verb::kAdd, "\7example", NameScope::kWithSubdomains);
+  apply(Change::Verb::kExempt, "\7example\1*", NameScope::kExact);
+  json = dump();
+  EXPECT_EQ(json["files"].size(), 1u);
+  ASSERT_EQ(json["refused"].size(), 1u);
+  EXPECT_EQ(json["refused"][0]["format"], "rfc1035");
+  EXPECT_EQ(json["refused"][0]["kept"][0], "names.rbld.test.zone");
+}
+
 TEST_F(ApiTest, BacksUpAndRestores) {
   ASSERT_EQ(Add("192.0.2.1").status, 200);
   const std::string folder = world_.directory() + "/backup";

@@ -52,14 +52,16 @@ ns = ["ns.rbld.test."]
 class ApiForTests {
  public:
   // Dies with a message when something fails: there is nothing to test then.
-  // `more` is added to the configuration.
-  explicit ApiForTests(bool two_lists = false, const std::string& more = "") {
+  // `more` is added to the configuration, which is read as `config_path` if
+  // that is not empty.
+  explicit ApiForTests(bool two_lists = false, const std::string& more = "",
+                       const std::string& config_path = "") {
     char name[] = "/tmp/rbldXXXXXX";
     if (mkdtemp(name) == nullptr) Die("mkdtemp");
     directory_ = name;
-    absl::StatusOr<Config> config =
-        ParseConfig(TestConfigText(directory_ + "/store", two_lists) + more,
-                    directory_ + "/rbld.toml");
+    absl::StatusOr<Config> config = ParseConfig(
+        TestConfigText(directory_ + "/store", two_lists) + more,
+        config_path.empty() ? directory_ + "/rbld.toml" : config_path);
     if (!config.ok()) Die(config.status().ToString());
     PublisherOptions options;
     options.directory = directory_ + "/store";

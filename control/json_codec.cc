@@ -420,7 +420,19 @@ Json ToJson(const DumpSummary& summary) {
     one["records"] = file.records;
     one["bytes"] = file.bytes;
     one["sha256"] = file.sha256_hex;
+    one["left_out"] = file.left_out;
+    if (!file.left_out_examples.empty()) {
+      one["left_out_examples"] = file.left_out_examples;
+    }
     json["files"].push_back(std::move(one));
+  }
+  json["refused"] = Json::array();
+  for (const RefusedFormat& refused : summary.refused) {
+    Json one;
+    one["format"] = DumpFormatName(refused.format);
+    one["reason"] = refused.reason;
+    one["kept"] = refused.kept;
+    json["refused"].push_back(std::move(one));
   }
   json["manifest"] = summary.manifest_path;
   return json;

@@ -596,7 +596,16 @@ absl::StatusOr<DumpSummary> Daemon::Dump(
   for (const ZoneConfig& candidate : config->zones) {
     if (candidate.name != zone) continue;
     const std::unique_ptr<PinnedStore> store = publisher_->Pin();
-    return DumpZone(candidate, *store, clock_.NowSeconds(), options, progress);
+    absl::StatusOr<DumpSummary> summary =
+        DumpZone(candidate, *store, clock_.NowSeconds(), options, progress);
+    if (summary.ok()) {
+      const std::string incomplete = DescribeIncomplete(*summary);
+      if (!incomplete.empty()) {
+        LogWarning(absl::StrCat("dump of zone ", zone, " into ",
+                                options.directory, ": ", incomplete));
+      }
+    }
+    return summary;
   }
   return absl::NotFoundError(absl::StrCat(
       "there is no zone ", zone, "; `rblctl zone ls` shows those there are"));

@@ -118,6 +118,36 @@ void PrintZones(const RblctlContext& context, const Json& zones) {
   context.out() << table.Text(context.colours());
 }
 
+void PrintDump(const RblctlContext& context, Json& result) {
+  context.out() << Printable(TextOf(result, "zone")) << ", serial "
+                << NumberOf(result, "serial") << ", into "
+                << Printable(TextOf(result, "directory")) << "\n";
+  Table table({"file", "format", ">records", ">left out", ">size", "SHA-256"});
+  for (const Json& file : result["files"]) {
+    table.Add({TextOf(file, "name"), TextOf(file, "format"),
+               Grouped(NumberOf(file, "records")),
+               Grouped(NumberOf(file, "left_out")),
+               Bytes(NumberOf(file, "bytes")),
+               TextOf(file, "sha256").substr(0, 16) + "…"});
+  }
+  context.out() << table.Text(context.colours(), "  ");
+  for (Json& file : result["files"]) {
+    for (const Json& example : file["left_out_examples"]) {
+      if (!example.is_string()) continue;
+      context.err() << "left out of " << Printable(TextOf(file, "name")) << ": "
+                    << Printable(example.get<std::string>()) << "\n";
+    }
+  }
+  for (Json& one : result["refused"]) {
+    context.err() << Printable(TextOf(one, "format"))
+                  << " is refused: " << Printable(TextOf(one, "reason"));
+    if (!one["kept"].empty()) {
+      context.err() << "; left as it was: " << Joined(one["kept"]);
+    }
+    context.err() << "\n";
+  }
+}
+
 }  // namespace
 
 int RunDump(const RblctlContext& context) {
@@ -159,22 +189,14 @@ int RunDump(const RblctlContext& context) {
       return exit_code;
     }
   }
+  const bool refused =
+      result["refused"].is_array() && !result["refused"].empty();
   if (context.json()) {
     context.out() << JsonText(result) << "\n";
-    return kExitDone;
+  } else {
+    PrintDump(context, result);
   }
-  context.out() << Printable(TextOf(result, "zone")) << ", serial "
-                << NumberOf(result, "serial") << ", into "
-                << Printable(TextOf(result, "directory")) << "\n";
-  Table table({"file", "format", ">records", ">size", "SHA-256"});
-  for (const Json& file : result["files"]) {
-    table.Add({TextOf(file, "name"), TextOf(file, "format"),
-               Grouped(NumberOf(file, "records")),
-               Bytes(NumberOf(file, "bytes")),
-               TextOf(file, "sha256").substr(0, 16) + "…"});
-  }
-  context.out() << table.Text(context.colours(), "  ");
-  return kExitDone;
+  return refused ? kExitUnknown : kExitDone;
 }
 
 int RunLists(const RblctlContext& context) {

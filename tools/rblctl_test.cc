@@ -322,6 +322,30 @@ TEST_F(RblctlTest, DumpsAZoneBackupsAndRestores) {
             kExitDone);
 }
 
+TEST_F(RblctlTest, ADumpSaysWhatIsLeftOut) {
+  const std::string store = world_.directory() + "/names";
+  const std::string config =
+      WriteFile("names.toml",
+                "[store]\ndirectory = \"" + store +
+                    "\"\n[server]\nlisten = [\"127.0.0.1\"]\n[[list]]\nname = "
+                    "\"l\"\n[[zone]]\nname = \"z.test\"\nkind = [\"ipv6\", "
+                    "\"names\"]\nlists = [\"l\"]\nns = [\"ns.z.test\"]\n");
+  // What is an address at a name server is no name.
+  const std::vector<std::string> offline = {"--store", store, "--config",
+                                            config};
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), offline.begin(), offline.end());
+    return Run(std::move(words));
+  };
+  ASSERT_EQ(run({"add", "x.a"}).code, kExitDone);
+  const Result dump = run({"dump", "z.test", "--to", world_.directory() + "/m",
+                           "--format", "dnset,rfc1035"});
+  EXPECT_EQ(dump.code, kExitDone) << dump.err;
+  EXPECT_TRUE(Has(dump.out, "left out")) << dump.out;
+  EXPECT_TRUE(Has(dump.err, "left out of z.test.zone: x.a: its last label"))
+      << dump.err;
+}
+
 TEST_F(RblctlTest, ShowsListsZonesStatusAndStats) {
   EXPECT_TRUE(Has(Ctl({"list", "ls"}).out, "relays"));
   EXPECT_TRUE(Has(Ctl({"list", "show", "relays"}).out, "relays.rbld.test"));

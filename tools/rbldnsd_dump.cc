@@ -254,7 +254,8 @@ bool IsHead(absl::string_view line) {
 }
 
 absl::Status DumpPart(const ZoneConfig& config, const FileStore& store,
-                      bool is_subzone, std::ostream* out) {
+                      bool is_subzone, std::ostream* out,
+                      std::ostream* warnings) {
   const TemporaryFolder folder;
   if (folder.path().empty()) {
     return ErrnoStatus(errno, "/tmp", "making a folder");
@@ -268,6 +269,10 @@ absl::Status DumpPart(const ZoneConfig& config, const FileStore& store,
     return absl::Status(
         summary.status().code(),
         absl::StrCat("zone ", config.name, ": ", summary.status().message()));
+  }
+  const std::string incomplete = DescribeIncomplete(*summary);
+  if (!incomplete.empty()) {
+    *warnings << "rbldnsd: zone " << config.name << ": " << incomplete << "\n";
   }
   const absl::StatusOr<std::string> text =
       ReadFile(absl::StrCat(folder.path(), "/", summary->files.front().name),
@@ -300,7 +305,7 @@ absl::Status DumpFrontZones(const FrontOptions& options, std::ostream* out,
           ConfigOf(options, *zone, spec.zone, labels, &store);
       if (!config.ok()) return config.status();
       const absl::Status status =
-          DumpPart(*config, store, !labels.empty(), out);
+          DumpPart(*config, store, !labels.empty(), out, warnings);
       if (!status.ok()) return status;
     }
   }

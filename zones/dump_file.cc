@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,14 @@ void DumpFile::Append(absl::string_view text, int records) {
   if (buffer_.size() + text.size() > kBufferBytes) Flush();
   buffer_.append(text.data(), text.size());
   records_ += static_cast<uint64_t>(records);
+}
+
+void DumpFile::LeaveOut(absl::string_view what, absl::string_view why,
+                        uint64_t count) {
+  left_out_ += count;
+  if (examples_.size() < kMaxExamples) {
+    examples_.push_back(absl::StrCat(what, ": ", why));
+  }
 }
 
 void DumpFile::Flush() {
@@ -91,6 +100,14 @@ absl::StatusOr<DumpFile*> DumpFiles::New(const std::string& name,
   const absl::Status& status = files_.back()->status();
   if (!status.ok()) return status;
   return files_.back().get();
+}
+
+void DumpFiles::Drop(DumpFormat format) {
+  files_.erase(std::remove_if(files_.begin(), files_.end(),
+                              [format](const auto& file) {
+                                return file->format() == format;
+                              }),
+               files_.end());
 }
 
 absl::Status DumpFiles::Commit() {

@@ -32,6 +32,17 @@ class DumpFile {
   void Append(absl::string_view text, int records = 0);
   const absl::Status& status() const { return status_; }
 
+  // The examples that are kept of what is left out.
+  static constexpr size_t kMaxExamples = 3;
+
+  // Counts `count` listings that belong in this file and that its format
+  // cannot say: `what` they are, and `why`.
+  void LeaveOut(absl::string_view what, absl::string_view why,
+                uint64_t count = 1);
+  uint64_t left_out() const { return left_out_; }
+  // "what: why", the first kMaxExamples.
+  const std::vector<std::string>& examples() const { return examples_; }
+
   const std::string& name() const { return name_; }
   DumpFormat format() const { return format_; }
   uint64_t records() const { return records_; }
@@ -56,12 +67,14 @@ class DumpFile {
   std::string sha256_hex_;
   uint64_t records_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t left_out_ = 0;
+  std::vector<std::string> examples_;
   absl::Status status_;
 };
 
 class DumpFiles {
  public:
-  // The files that one dump may have; so many are open at once.
+  // The files that one dump may have; all are open at once.
   static constexpr size_t kMaxFiles = 256;
 
   explicit DumpFiles(std::string directory)
@@ -69,6 +82,9 @@ class DumpFiles {
 
   // Never null; the folder exists. ResourceExhausted over kMaxFiles.
   absl::StatusOr<DumpFile*> New(const std::string& name, DumpFormat format);
+
+  // Gives up the files of one format; their DumpFiles are gone.
+  void Drop(DumpFormat format);
 
   // Closes and syncs all files, then renames them and syncs the folder.
   absl::Status Commit();

@@ -12,7 +12,8 @@
 //   reaches a name of four labels, and a /24 whose octets are all nibbles
 //   (2.0.0.0/24 and 2001:db8::) is written singly.
 // - Names: a wildcard is repeated with its values at each name that exists
-//   below it.
+//   below it. A listed name whose first label is only "*" cannot be told from
+//   a wildcard, however it is written (RFC 4592 §2.1.1), and is left out.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -75,19 +76,20 @@ class Rfc1035Writer {
   }
 
   void WriteHead() {
-    file_->Append(absl::StrCat("$ORIGIN ", NameToText(zone_.wire_name), "\n"));
+    file_->Append(
+        absl::StrCat("$ORIGIN ", AbsoluteText(zone_.wire_name), "\n"));
     // RFC 2308 §5: the TTL of a negative answer is the lesser of the SOA's own
     // and its MINIMUM, which a name server works out by itself.
     file_->Append(absl::StrCat("@ ", zone_.soa_ttl_seconds, " IN SOA ",
-                               NameToText(zone_.soa_mname_wire), " ",
-                               NameToText(zone_.soa_rname_wire), " ",
+                               AbsoluteText(zone_.soa_mname_wire), " ",
+                               AbsoluteText(zone_.soa_rname_wire), " ",
                                context_.serial, " ", zone_.refresh_seconds, " ",
                                zone_.retry_seconds, " ", zone_.expire_seconds,
                                " ", zone_.negative_ttl_seconds, "\n"),
                   1);
     for (const std::string& ns : zone_.ns_wire) {
       file_->Append(absl::StrCat("@ ", zone_.ns_ttl_seconds, " IN NS ",
-                                 NameToText(ns), "\n"),
+                                 AbsoluteText(ns), "\n"),
                     1);
     }
     // In a zone of names those below the apex come with the names.
@@ -139,33 +141,35 @@ class Rfc1035Writer {
     }
   }
 
-  // Does writing `count` names singly keep within the limit?
-  absl::Status Expand(absl::uint128 count, const ZoneAnswer& answer,
-                      absl::string_view what) {
+  // Does writing `count` names singly keep within the limit? If not they are
+  // left out.
+  bool Expand(absl::uint128 count, const ZoneAnswer& answer,
+              absl::string_view what) {
     const uint64_t each = answer.codes.size() + answer.reasons.size();
     const uint64_t left = context_.max_expanded_records - expanded_records_;
     if (count > left / each) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          what, " cannot be one wildcard and would take the zone file over ",
-          context_.max_expanded_records, " records of single addresses",
-          answer.has_subject ? "; its reason holds `$`, so each address has a "
-                               "text of its own: give it one without `$`"
-                             : "; list fewer addresses",
-          ", raise the limit, or leave rfc1035 out of this zone's formats"));
+      file_->LeaveOut(
+          what,
+          absl::StrCat(
+              "it cannot be one wildcard and would take the zone file over ",
+              context_.max_expanded_records, " records of single addresses; ",
+              answer.has_subject
+                  ? "its reason holds `$`, so each address has a text of its "
+                    "own: give it one without `$`"
+                  : "list fewer addresses"));
+      return false;
     }
     expanded_records_ += absl::Uint128Low64(count) * each;
-    return absl::OkStatus();
+    return true;
   }
 
   absl::Status AddIpv4Run(uint32_t first, uint32_t last, AnswerId id) {
     const ZoneAnswer& answer = stream_.answer(id);
-    const std::string what = absl::StrCat(CodeText(first), "-", CodeText(last));
     if (answer.has_subject) {
-      // All of it will be written singly; what is too much is refused before
-      // anything is written.
-      const absl::Status status =
-          Expand(uint64_t{last} - first + 1, answer, what);
-      if (!status.ok()) return status;
+      // All of it will be written singly, or nothing.
+      if (!Expand(uint64_t{last} - first + 1, answer, Ipv4Range(first, last))) {
+        return file_->status();
+      }
     }
     for (uint64_t start = first; start <= last;) {
       const uint64_t end = std::min<uint64_t>(start | 255, last);
@@ -178,11 +182,9 @@ class Rfc1035Writer {
         ++(*context_.differences)
             ["names under a /24's wildcard that are no address (x.2.0.192, "
              "256.2.0.192, 1.5.2.0.192) are answered as listed"];
-      } else {
-        const absl::Status status = answer.has_subject
-                                        ? absl::OkStatus()
-                                        : Expand(end - start + 1, answer, what);
-        if (!status.ok()) return status;
+      } else if (answer.has_subject ||
+                 Expand(end - start + 1, answer,
+                        Ipv4Range(a, static_cast<uint32_t>(end)))) {
         for (uint64_t address = start; address <= end; ++address) {
           AppendIpv4(static_cast<uint32_t>(address), answer);
         }
@@ -190,6 +192,11 @@ class Rfc1035Writer {
       start = end + 1;
     }
     return file_->status();
+  }
+
+  static std::string Ipv4Range(uint32_t first, uint32_t last) {
+    return first == last ? CodeText(first)
+                         : absl::StrCat(CodeText(first), "-", CodeText(last));
   }
 
   void AppendIpv4(uint32_t a, const ZoneAnswer& answer) {
@@ -209,13 +216,12 @@ class Rfc1035Writer {
     const ZoneAnswer& answer = stream_.answer(id);
     for (const IpPrefix& prefix :
          CoverRange(Family::kIpv6, WordToAddress(first), WordToAddress(last))) {
-      const absl::Status status = AddIpv6Prefix(prefix, answer);
-      if (!status.ok()) return status;
+      AddIpv6Prefix(prefix, answer);
     }
     return file_->status();
   }
 
-  absl::Status AddIpv6Prefix(const IpPrefix& prefix, const ZoneAnswer& answer) {
+  void AddIpv6Prefix(const IpPrefix& prefix, const ZoneAnswer& answer) {
     const absl::uint128 start = AddressToWord(prefix.bytes);
     if (answer.has_subject || prefix.IsSingleAddress()) {
       const int host_bits = 128 - prefix.length_bits;
@@ -223,21 +229,21 @@ class Rfc1035Writer {
       const absl::uint128 count = host_bits >= 64
                                       ? absl::uint128(1) << 64
                                       : absl::uint128(1) << host_bits;
-      const absl::Status status = Expand(count, answer, prefix.ToString());
-      if (!status.ok()) return status;
+      if (!Expand(count, answer, prefix.ToString())) return;
       for (absl::uint128 i = 0; i < count; ++i) {
         const AddressBytes address = WordToAddress(start + i);
         AppendAnswer(NibbleOwner(address, kIpv6Labels), answer,
                      IpPrefix::Make(Family::kIpv6, address, 128).ToString());
       }
-      return absl::OkStatus();
+      return;
     }
     int nibbles = (prefix.length_bits + 3) / 4;
     // A name of four labels is an IPv4 address too; no wildcard may reach it.
     if (zone_.has_ipv4) nibbles = std::max(nibbles, kIpv4Labels);
     if (nibbles == kIpv6Labels) {
       // /125 to /127: up to eight addresses.
-      return AddIpv6Singles(prefix, answer);
+      AddIpv6Singles(prefix, answer);
+      return;
     }
     const int shift = 128 - 4 * nibbles;
     const int parts_bits = 4 * nibbles - prefix.length_bits;
@@ -250,20 +256,16 @@ class Rfc1035Writer {
           ["partial and other names under an IPv6 prefix's wildcard are "
            "answered as listed"];
     }
-    return absl::OkStatus();
   }
 
-  absl::Status AddIpv6Singles(const IpPrefix& prefix,
-                              const ZoneAnswer& answer) {
+  void AddIpv6Singles(const IpPrefix& prefix, const ZoneAnswer& answer) {
     const absl::uint128 start = AddressToWord(prefix.bytes);
     const uint32_t count = 1u << (128 - prefix.length_bits);
-    const absl::Status status = Expand(count, answer, prefix.ToString());
-    if (!status.ok()) return status;
+    if (!Expand(count, answer, prefix.ToString())) return;
     for (uint32_t i = 0; i < count; ++i) {
       AppendAnswer(NibbleOwner(WordToAddress(start + i), kIpv6Labels), answer,
                    "");
     }
-    return absl::OkStatus();
   }
 
   // ---- names ----
@@ -312,8 +314,12 @@ class Rfc1035Writer {
         static_cast<size_t>(kMaxWireNameBytes)) {
       return absl::OkStatus();
     }
-    const absl::Status top = CheckTopLabel(wire);
-    if (!top.ok()) return top;
+    // All names that end in such a label are left out, so that an exemption
+    // among them hides nothing of the file.
+    if (EndsAsAddress(wire)) {
+      LeaveOutAddress(name);
+      return file_->status();
+    }
     const auto statics = statics_.find(wire);
     const bool has_static = statics != statics_.end();
     CloseNodes(wire);
@@ -336,7 +342,7 @@ class Rfc1035Writer {
       statics_.erase(statics);
       return WriteNode(wire, name.exact, name.below, &records);
     }
-    if (name.exact == 0 && name.below == 0) {
+    if (name.exact == 0 && name.below == 0 && !EndsInAsterisk(wire)) {
       // Exempt under a wildcard: the name must exist to be out of its reach.
       ++(*context_.differences)
           ["an exempt name under a name with subdomains answers NODATA, not "
@@ -351,42 +357,84 @@ class Rfc1035Writer {
 
   // In a zone of addresses too, a name may not end in what reads as the first
   // part of an address.
-  absl::Status CheckTopLabel(absl::string_view wire) const {
+  bool EndsAsAddress(absl::string_view wire) const {
     const absl::string_view top = wire.substr(1, static_cast<uint8_t>(wire[0]));
     const bool nibble =
         zone_.has_ipv6 && top.size() == 1 && absl::ascii_isxdigit(top[0]);
     const bool octet =
         zone_.has_ipv4 && top.size() <= 3 &&
         top.find_first_not_of("0123456789") == absl::string_view::npos;
-    if (!nibble && !octet) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the name ", NameText(wire), " ends in \"", top,
-        "\", by which this zone's addresses are asked for too, and a zone file "
-        "cannot keep the two apart; publish names in a zone of their own, or "
-        "leave rfc1035 out of this zone's formats"));
+    return nibble || octet;
+  }
+
+  void LeaveOutAddress(const ZoneName& name) {
+    constexpr char kWhy[] =
+        "its last label is also one of this zone's addresses, and a zone file "
+        "cannot keep the two apart; publish names in a zone of their own";
+    // What only says again what a name above does is no listing.
+    const std::string text = RelativeText(ReversedLabels(name.reversed_wire));
+    const bool exact = name.exact != 0 && name.exact != name.inherited;
+    const bool below = name.below != 0 && name.below != name.inherited;
+    if (exact || below) {
+      file_->LeaveOut(absl::StrCat(exact ? "" : "*.", text), kWhy);
+    } else if (name.inherited != 0 && (name.exact == 0 || name.below == 0)) {
+      file_->LeaveOut(absl::StrCat("the exemption ", text), kWhy);
+    }
   }
 
   absl::Status WriteNode(const std::string& wire, AnswerId exact,
                          AnswerId below,
                          const std::vector<const StaticRecord*>* statics) {
+    const AnswerId above = open_.empty() ? 0 : open_.back().below;
     open_.push_back({wire, below});
     const std::string owner = RelativeText(ReversedLabels(wire));
-    ZoneAnswer answer = exact == 0 ? ZoneAnswer() : stream_.answer(exact);
-    if (statics != nullptr) WriteStaticsAt(owner, *statics, &answer);
-    AppendAnswer(owner, answer, SubjectOfName(wire));
+    if (EndsInAsterisk(wire)) {
+      const absl::Status status = LeaveOutAsterisk(owner, exact, above);
+      if (!status.ok()) return status;
+    } else {
+      ZoneAnswer answer = exact == 0 ? ZoneAnswer() : stream_.answer(exact);
+      if (statics != nullptr) WriteStaticsAt(owner, *statics, &answer);
+      AppendAnswer(owner, answer, SubjectOfName(wire));
+    }
     if (below == 0) return absl::OkStatus();
     const ZoneAnswer& wildcard = stream_.answer(below);
-    if (wildcard.has_subject) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "*.", NameText(wire),
-          " has a reason with `$`, whose text differs from name to name, and "
-          "a wildcard has one text; give it a reason without `$`, or leave "
-          "rfc1035 out of this zone's formats"));
-    }
+    if (wildcard.has_subject) ++(*context_.differences)[kSubjectBelow];
     if (wire.size() + 2 + zone_.wire_name.size() <=
         static_cast<size_t>(kMaxWireNameBytes)) {
-      AppendAnswer(absl::StrCat("*.", owner), wildcard, "");
+      AppendAnswer(absl::StrCat("*.", owner), wildcard, SubjectOfName(wire));
     }
+    return absl::OkStatus();
+  }
+
+  // Is the name's first label as it is written, the last of its wire, "*"?
+  static bool EndsInAsterisk(absl::string_view wire) {
+    absl::string_view label;
+    while (!wire.empty()) {
+      const size_t bytes = static_cast<uint8_t>(wire[0]);
+      label = wire.substr(1, bytes);
+      wire.remove_prefix(1 + label.size());
+    }
+    return label == "*";
+  }
+
+  // `exact` is what a name answers that in this file is the wildcard of the
+  // name above it, whose own is `above`.
+  absl::Status LeaveOutAsterisk(const std::string& owner, AnswerId exact,
+                                AnswerId above) {
+    ++(*context_.differences)
+        ["names beside one whose first label is only \"*\" answer NODATA, not "
+         "NXDOMAIN"];
+    if (exact == above) return absl::OkStatus();
+    if (exact == 0) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the name ", owner,
+          " is exempt, but in a zone file it is the wildcard of a listing with "
+          "subdomains; exempt its names with their subdomains one by one, or "
+          "leave rfc1035 out of this zone's formats"));
+    }
+    file_->LeaveOut(owner,
+                    "in a zone file a first label that is only \"*\" is a "
+                    "wildcard (RFC 4592 §2.1.1)");
     return absl::OkStatus();
   }
 

@@ -25,19 +25,29 @@ struct DumpContext {
   DumpFiles* files = nullptr;
   uint32_t serial = 0;
   uint64_t max_expanded_records = 0;
+  // The files that this format may have: the dump's other formats get theirs.
+  size_t max_files = DumpFiles::kMaxFiles;
   DumpDifferences* differences = nullptr;
   // Never null; 0.0 to 1.0 of this format.
   std::function<void(double)> progress;
 };
 
+// The writers count a listing that their format cannot say as left out of its
+// file and go on. FailedPrecondition only where an exemption cannot be said and
+// something that it hides is in the file: then a mirror would list more than
+// the zone does, so the format's files are not to be used.
+
 // rbldnsd's ip4trie, ip6trie or dnset: ZONE.FORMAT, and where names have
 // several values or TTLs ZONE.FORMAT.2 and so on, to be given to rbldnsd
-// together. FailedPrecondition for a reason that its templates cannot say.
+// together.
 absl::Status WriteRbldnsd(DumpFormat format, const DumpContext& context);
 
-// A zone file of RFC 1035, ZONE.zone. FailedPrecondition where the zone's
-// answers would take more records than allowed, or none can give them.
+// A zone file of RFC 1035, ZONE.zone.
 absl::Status WriteRfc1035(const DumpContext& context);
+
+// Of DumpDifferences, in more than one format.
+inline constexpr char kSubjectBelow[] =
+    "`$` below a name with subdomains is the listed name, not the queried one";
 
 absl::uint128 AddressToWord(const AddressBytes& bytes);
 AddressBytes WordToAddress(absl::uint128 word);

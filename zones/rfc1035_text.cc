@@ -37,6 +37,10 @@ std::string RelativeText(absl::string_view labels) {
   return text;
 }
 
+std::string AbsoluteText(absl::string_view name) {
+  return absl::StrCat(RelativeText(name.substr(0, name.size() - 1)), ".");
+}
+
 std::string SubjectOfName(absl::string_view reversed_wire) {
   const std::string labels = ReversedLabels(reversed_wire);
   char text[kMaxNameTextBytes];
@@ -96,12 +100,18 @@ std::string RdataText(uint16_t type, absl::string_view rdata) {
                    LDNS_SECTION_ANSWER) == LDNS_STATUS_OK) {
     for (size_t i = 0; i < ldns_rr_rd_count(rr); ++i) {
       char* const field = ldns_rdf2str(ldns_rr_rdf(rr, i));
-      if (field == nullptr) {
+      // ldns escapes less in names than zone files need.
+      const bool plain =
+          field != nullptr &&
+          (ldns_rdf_get_type(ldns_rr_rdf(rr, i)) != LDNS_RDF_TYPE_DNAME ||
+           absl::string_view(field).find_first_of("\"$@") ==
+               absl::string_view::npos);
+      if (plain) absl::StrAppend(&text, " ", field);
+      free(field);
+      if (!plain) {
         text.clear();
         break;
       }
-      absl::StrAppend(&text, " ", field);
-      free(field);
     }
     ldns_rr_free(rr);
   }

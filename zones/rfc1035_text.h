@@ -15,6 +15,8 @@ namespace rbld {
 // and of rbldnsd read it: what either could take for something else, such as
 // "(", ";", "@", a leading "$" or "*", is written \DDD (RFC 1035 §5.1).
 std::string RelativeText(absl::string_view labels);
+// The same of a whole name, its root byte included: "a.b.".
+std::string AbsoluteText(absl::string_view name);
 
 // The first `nibbles` nibbles of an address as a relative owner name
 // (RFC 5782 §2.4).

@@ -248,7 +248,8 @@ class InteropTest : public testing::Test {
     int unexplained = 0;
     int listed = 0;
     int asked = 0;
-    uint16_t id = 0;
+    // 1 is that of the queries that waited for the peer to start.
+    uint16_t id = 1;
     for (const std::string& name : names_) {
       bool name_listed = false;
       for (const RrType type : {RrType::kA, RrType::kTxt}) {
