@@ -302,5 +302,24 @@ TEST_F(DaemonTest, WritesDumpsOnDemandAndOnSchedule) {
       absl::IsNotFound(daemon_->Dump("no.test", options, nullptr).status()));
 }
 
+TEST_F(DaemonTest, ADumpThatIsNotCompleteIsInTheLog) {
+  WriteConfig(
+      "[[zone]]\nname = \"both.test\"\nkind = [\"ipv6\", \"names\"]\n"
+      "lists = [\"relays\"]\nns = [\"ns.example.org\"]\n");
+  ASSERT_EQ(absl::OkStatus(), Start());
+  ASSERT_EQ(absl::OkStatus(), Change(Change::Verb::kAdd, "x.a"));
+  DumpOptions options;
+  options.directory = directory_ + "/dump";
+  options.formats = {DumpFormat::kDnset, DumpFormat::kRfc1035};
+  testing::internal::CaptureStderr();
+  const absl::StatusOr<DumpSummary> summary =
+      daemon_->Dump("both.test", options, nullptr);
+  const std::string log = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_THAT(log, HasSubstr("warning: dump of zone both.test into " +
+                             options.directory +
+                             ": 1 listing left out of both.test.zone (x.a: "));
+}
+
 }  // namespace
 }  // namespace rbld

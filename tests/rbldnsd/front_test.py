@@ -99,6 +99,23 @@ class DumpTest(FrontCase):
             self.assertIn(line, lines)
         self.assertNotIn("2.2.0.192 2100 IN A 127.0.0.3", lines)
 
+    def test_odd_names_are_escaped_and_what_cannot_be_is_left_out(self):
+        self.write("names", "bad(phishing).example one\n\\036x.example\n"
+                   "a;b.example two\n\\042.star.example\n@.example\n")
+        done = self.dump(ZONE + ":dnset:names")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 listing left out of %s.zone (\\042.star.example: "
+                      % ZONE, done.stderr)
+        lines = done.stdout.splitlines()
+        for owner in ["bad\\040phishing\\041", "\\036x", "a\\059b", "\\064"]:
+            self.assertIn(owner + ".example 2100 IN A 127.0.0.2", lines)
+        self.assertNotIn("star", done.stdout)
+        path = self.scratch.write("zone", done.stdout)
+        for checker in "nsd-checkzone", "named-checkzone":
+            check = subprocess.run([checker, ZONE, path],
+                                   capture_output=True, text=True, timeout=60)
+            self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
+
     def test_the_files_are_those_of_the_jail(self):
         if os.geteuid() != 0:
             self.skipTest("chroot wants root")
