@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "absl/strings/str_cat.h"
 
 namespace rbld {
@@ -118,6 +121,22 @@ absl::Status SyncDirectory(const std::string& path) {
     return ErrnoStatus(error_number, path, "fsync");
   }
   return absl::OkStatus();
+}
+
+uint64_t DirectoryBytes(const std::string& path) {
+  namespace fs = std::filesystem;
+  uint64_t bytes = 0;
+  std::error_code error;
+  fs::recursive_directory_iterator at(path, error);
+  while (!error && at != fs::recursive_directory_iterator()) {
+    std::error_code gone;
+    if (at->is_regular_file(gone) && !at->is_symlink(gone)) {
+      const uintmax_t size = at->file_size(gone);
+      if (!gone) bytes += size;
+    }
+    at.increment(error);
+  }
+  return bytes;
 }
 
 }  // namespace rbld

@@ -3,6 +3,7 @@
 #define RBLD_BASE_FILE_UTIL_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -25,6 +26,10 @@ absl::Status MakeDirectories(const std::string& path);
 
 // Syncs a folder, so that renames in it survive a power cut.
 absl::Status SyncDirectory(const std::string& path);
+
+// What the files in a folder and below it hold, in bytes. Those that go away
+// meanwhile count nothing, nor does a folder that is not there.
+uint64_t DirectoryBytes(const std::string& path);
 
 // "PATH: what: strerror(errno)" as a status of the fitting code (NotFound,
 // PermissionDenied, ResourceExhausted for ENOSPC, else Internal).

@@ -42,5 +42,15 @@ TEST(FileUtil, RefusesAFileWhereAFolderIsWanted) {
   EXPECT_FALSE(MakeDirectories(path).ok());
 }
 
+TEST(FileUtil, AddsUpAFoldersFiles) {
+  const std::string path = testing::TempDir() + "/folder";
+  EXPECT_EQ(DirectoryBytes(path), 0u);
+  ASSERT_TRUE(MakeDirectories(path + "/a/b").ok());
+  EXPECT_EQ(DirectoryBytes(path), 0u);
+  ASSERT_TRUE(WriteFileAtomically(path + "/one", std::string(100, 'x')).ok());
+  ASSERT_TRUE(WriteFileAtomically(path + "/a/b/two", "12345").ok());
+  EXPECT_EQ(DirectoryBytes(path), 105u);
+}
+
 }  // namespace
 }  // namespace rbld

@@ -122,6 +122,30 @@ Json CountersToJson(const DaemonCounters& counters) {
   return json;
 }
 
+Json DatasetToJson(const DatasetStatus& dataset, int64_t now_seconds) {
+  Json json;
+  json["name"] = dataset.name;
+  json["type"] = dataset.type;
+  json["files"] = dataset.files;
+  json["served"] = dataset.served();
+  json["entries"] = dataset.entries;
+  json["lines"] = dataset.lines;
+  json["left_out_lines"] = dataset.left_out_lines;
+  json["warned_lines"] = dataset.warned_lines;
+  json["loaded"] = TimeToJson(dataset.loaded);
+  json["newest_file"] = TimeToJson(dataset.newest_mtime);
+  json["age_seconds"] =
+      dataset.newest_mtime == 0
+          ? Json(nullptr)
+          : Json(std::max<int64_t>(0, now_seconds - dataset.newest_mtime));
+  json["expires"] = TimeToJson(dataset.expires);
+  json["expired"] = dataset.expired;
+  json["last_error"] =
+      dataset.last_error.empty() ? Json(nullptr) : Json(dataset.last_error);
+  json["failing_since"] = TimeToJson(dataset.failing_since);
+  return json;
+}
+
 Json StoreToJson(const StoreStats& store) {
   Json json;
   json["sequence"] = store.sequence;
@@ -248,6 +272,10 @@ ApiResponse ApiRoutes::GetStatus(ApiRequest& request, const std::string&) {
   json["zones"] = Json::array();
   for (const ZoneConfig& zone : config->zones) {
     json["zones"].push_back(ZoneToJson(zone, /*whole=*/false));
+  }
+  json["datasets"] = Json::array();
+  for (const DatasetStatus& dataset : status.datasets) {
+    json["datasets"].push_back(DatasetToJson(dataset, clock_.NowSeconds()));
   }
   json["lists"] = Json::array();
   for (const ListInfo& list : *lists) {

@@ -20,6 +20,28 @@
 
 namespace rbld {
 
+// A dataset of watched files: what is served of it, and how the last try to
+// load a newer version went.
+struct DatasetStatus {
+  std::string name;
+  std::string type;                // "ip4set"
+  std::vector<std::string> files;  // as configured
+  // Of the data that is served; all 0 while none could be loaded yet.
+  uint64_t entries = 0;
+  uint64_t lines = 0;
+  uint64_t left_out_lines = 0;
+  uint64_t warned_lines = 0;
+  int64_t loaded = 0;        // when it was; seconds since 1970 UTC; 0: never
+  int64_t newest_mtime = 0;  // of its files; likewise
+  int64_t expires = 0;       // $TIMESTAMP; likewise; 0: never
+  bool expired = false;      // its zones answer SERVFAIL
+  // Why a newer version could not be loaded; empty: the last try was fine.
+  std::string last_error;
+  int64_t failing_since = 0;  // seconds since 1970 UTC; 0: it is not failing
+
+  bool served() const { return loaded != 0 && !expired; }
+};
+
 struct DaemonStatus {
   std::string version;   // "0.1.0"
   bool offline = false;  // no daemon: a tool opened the store itself
@@ -30,6 +52,7 @@ struct DaemonStatus {
   std::vector<std::string> listeners;  // "127.0.0.1:5300", both transports
   int workers = 0;
   uint64_t tcp_connections = 0;  // open now
+  std::vector<DatasetStatus> datasets;  // by name
 };
 
 // One counter since the start. `name` is a word of Prometheus' alphabet

@@ -86,6 +86,41 @@ void WriteStore(const StoreStats& store, const StoreView& view, Writer* out) {
   }
 }
 
+void WriteDatasets(const std::vector<DatasetStatus>& datasets, Writer* out) {
+  // Those without a value are left out.
+  const auto write = [&](absl::string_view name, absl::string_view help,
+                         bool zero_is_a_value, const auto& value_of) {
+    out->Begin(name, "gauge", help);
+    for (const DatasetStatus& dataset : datasets) {
+      const auto value = static_cast<uint64_t>(value_of(dataset));
+      if (value == 0 && !zero_is_a_value) continue;
+      out->Sample(name, absl::StrCat("dataset=", Quoted(dataset.name)), value);
+    }
+  };
+  write("dataset_entries", "Entries that are served from watched files.", true,
+        [](const DatasetStatus& one) { return one.entries; });
+  write("dataset_left_out_lines",
+        "Lines of the served data that could not be read.", true,
+        [](const DatasetStatus& one) { return one.left_out_lines; });
+  write("dataset_loaded_timestamp_seconds", "When the served data was loaded.",
+        false, [](const DatasetStatus& one) { return one.loaded; });
+  write("dataset_newest_file_timestamp_seconds",
+        "When the newest file of the served data was written.", false,
+        [](const DatasetStatus& one) { return one.newest_mtime; });
+  write("dataset_expires_timestamp_seconds",
+        "When the served data expires, if it does.", false,
+        [](const DatasetStatus& one) { return one.expires; });
+  write("dataset_served",
+        "0 while there is no data, or it expired, and zones answer SERVFAIL.",
+        true, [](const DatasetStatus& one) { return one.served() ? 1 : 0; });
+  write(
+      "dataset_failing", "1 while a newer version cannot be loaded.", true,
+      [](const DatasetStatus& one) { return one.last_error.empty() ? 0 : 1; });
+  write("dataset_failing_since_timestamp_seconds",
+        "When the first of these tries failed.", false,
+        [](const DatasetStatus& one) { return one.failing_since; });
+}
+
 void WriteRelay(const RelayCounts& relay, Writer* out) {
   out->Gauge("relay_sessions_running", "Sessions of relay tests under way.",
              relay.running);
@@ -186,6 +221,7 @@ std::string MetricsText(const DaemonStatus& status,
     out.Sample("key_over_quota_total", labels(key), key.over_quota);
   }
   WriteStore(store, view, &out);
+  WriteDatasets(status.datasets, &out);
   WriteRelay(relay, &out);
   WriteLists(lists, &out);
   return out.Take();

@@ -13,6 +13,21 @@ std::string Sample() {
   status.version = "1.2";
   status.started = 1000;
   status.last_reload_error = "x";
+  DatasetStatus good;
+  good.name = "good";
+  good.entries = 12;
+  good.left_out_lines = 1;
+  good.loaded = 1010;
+  good.newest_mtime = 1005;
+  DatasetStatus bad;
+  bad.name = "bad";
+  bad.last_error = "bad.txt:1: no address";
+  bad.failing_since = 1020;
+  DatasetStatus expired = good;
+  expired.name = "old";
+  expired.expires = 1050;
+  expired.expired = true;
+  status.datasets = {bad, good, expired};
   DaemonCounters counters;
   counters.totals = {{"udp_queries", "Queries over UDP.\nReally.", 7}};
   counters.zones = {{"relays.example", {{"listed", 3}, {"nxdomain", 4}}}};
@@ -53,6 +68,30 @@ TEST(Metrics, SaysWhatTheDaemonCounted) {
         "rbld_build_info{version=\"1.2\"} 1"}) {
     EXPECT_TRUE(HasLine(text, line)) << line << "\nin\n" << text;
   }
+}
+
+TEST(Metrics, SaysHowWatchedFilesAreDoing) {
+  const std::string text = Sample();
+  for (
+      const char* line :
+      {R"(rbld_dataset_entries{dataset="good"} 12)",
+       R"(rbld_dataset_entries{dataset="bad"} 0)",
+       R"(rbld_dataset_left_out_lines{dataset="good"} 1)",
+       R"(rbld_dataset_loaded_timestamp_seconds{dataset="good"} 1010)",
+       R"(rbld_dataset_newest_file_timestamp_seconds{dataset="good"} 1005)",
+       R"(rbld_dataset_expires_timestamp_seconds{dataset="old"} 1050)",
+       R"(rbld_dataset_served{dataset="good"} 1)",
+       R"(rbld_dataset_served{dataset="bad"} 0)",
+       R"(rbld_dataset_served{dataset="old"} 0)",
+       R"(rbld_dataset_failing{dataset="good"} 0)",
+       R"(rbld_dataset_failing{dataset="bad"} 1)",
+       R"(rbld_dataset_failing_since_timestamp_seconds{dataset="bad"} 1020)"}) {
+    EXPECT_TRUE(HasLine(text, line)) << line << "\nin\n" << text;
+  }
+  // It was never loaded.
+  EXPECT_EQ(
+      text.find(R"(rbld_dataset_loaded_timestamp_seconds{dataset="bad"})"),
+      std::string::npos);
 }
 
 TEST(Metrics, EscapesLabels) {

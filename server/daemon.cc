@@ -550,6 +550,7 @@ DaemonStatus Daemon::Status() const {
   status.workers = worker_count_;
   status.tcp_connections = static_cast<uint64_t>(
       std::max(0, tcp_open_.load(std::memory_order_relaxed)));
+  status.datasets = watcher_->Status();
   MutexLock lock(&config_mutex_);
   status.config_loaded = config_loaded_;
   status.last_reload_error = last_reload_error_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log.h"
+#include "zones/rbldnsd/dataset_type.h"
 
 namespace rbld {
 namespace {
@@ -94,6 +95,7 @@ absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
   const bool settled = versions == watched->versions;
   const bool is_same_but_for_ctime =
       SameButForCtime(versions, watched->versions);
+  watched->waiting = false;
   watched->versions = std::move(versions);
   // A look's refusal is no warning to an operator: a reload may be meant for
   // something else.
@@ -107,9 +109,14 @@ absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
   options.now_seconds = clock_.NowSeconds();
   options.name_seed = name_seed_;
   options.scratch_directory = scratch_directory_;
-  options.cut_off_is_error = is_look && !settled;
+  options.cut_off_is_error = is_look && !settled && !is_same_but_for_ctime;
   absl::StatusOr<std::shared_ptr<const FileDataset>> loaded =
       LoadFileDataset(watched->spec, options);
+  // Nothing is wrong yet.
+  if (absl::IsUnavailable(loaded.status())) {
+    watched->waiting = true;
+    return absl::OkStatus();
+  }
   // A backup, a new owner or a new link: the same text is no new version.
   if (loaded.ok() && has_good && is_same_but_for_ctime &&
       watched->last_error.empty() &&
@@ -139,11 +146,16 @@ absl::Status FileWatcher::Load(Watched* watched, Occasion occasion) {
                             has_good ? "; the last good data serves on" : ""));
     }
     watched->last_error = error;
+    if (watched->failing_since == 0) {
+      watched->failing_since = options.now_seconds;
+    }
     return absl::Status(
         loaded.status().code(),
         absl::StrCat("dataset ", watched->spec.name, ": ", error));
   }
   watched->last_error.clear();
+  watched->failing_since = 0;
+  watched->loaded = options.now_seconds;
   LogLoaded(watched->spec, **loaded);
   watched->served = MakeServedDataset(*std::move(loaded),
                                       watched->spec.ttl.default_seconds, old);
@@ -171,6 +183,7 @@ absl::StatusOr<std::shared_ptr<const FileView>> FileWatcher::Configure(
     watched[dataset.spec.name] = std::move(fresh);
   }
   watched_ = std::move(watched);
+  ShowStatus();
   MutexLock lock(&mutex_);
   check_seconds_ = config.files_check_seconds;
   wake_.NotifyAll();
@@ -185,6 +198,37 @@ std::shared_ptr<const FileView> FileWatcher::View() const {
   return view;
 }
 
+void FileWatcher::ShowStatus() {
+  std::vector<DatasetStatus> statuses;
+  for (const auto& [name, watched] : watched_) {
+    DatasetStatus status;
+    status.name = name;
+    status.type = std::string(DatasetTypeName(watched.spec.type));
+    status.files = watched.spec.files;
+    status.loaded = watched.loaded;
+    status.expired = watched.served->expired;
+    status.last_error = watched.last_error;
+    status.failing_since = watched.failing_since;
+    if (watched.served->data != nullptr) {
+      const FileDataset& data = *watched.served->data;
+      status.entries = data.entries;
+      status.lines = data.lines;
+      status.left_out_lines = data.left_out_count;
+      status.warned_lines = data.warned_count;
+      status.newest_mtime = data.newest_mtime;
+      status.expires = data.specials.expires;
+    }
+    statuses.push_back(std::move(status));
+  }
+  MutexLock lock(&mutex_);
+  statuses_ = std::move(statuses);
+}
+
+std::vector<DatasetStatus> FileWatcher::Status() const {
+  MutexLock lock(&mutex_);
+  return statuses_;
+}
+
 absl::Status FileWatcher::CheckAll(Occasion occasion) {
   absl::Status first;
   bool changed = false;
@@ -192,11 +236,12 @@ absl::Status FileWatcher::CheckAll(Occasion occasion) {
   for (auto& [name, watched] : watched_) {
     // What could not be loaded is tried again: the cause may be elsewhere.
     if (VersionsOf(watched.spec) != watched.versions ||
-        !watched.last_error.empty()) {
+        !watched.last_error.empty() || watched.waiting) {
       const auto old = watched.served;
       const absl::Status status = Load(&watched, occasion);
       first.Update(status);
       changed |= watched.served != old;
+      ShowStatus();
     }
     const ServedDataset& served = *watched.served;
     if (served.data == nullptr || served.expired) continue;
@@ -208,6 +253,7 @@ absl::Status FileWatcher::CheckAll(Occasion occasion) {
       auto expired = std::make_shared<ServedDataset>(served);
       expired->expired = true;
       watched.served = std::move(expired);
+      ShowStatus();
       changed = true;
     }
   }

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "control/daemon_control.h"
 #include "server/file_view.h"
 #include "zones/config.h"
 
@@ -54,6 +55,9 @@ class FileWatcher {
   absl::Status CheckNow();
   void Stop();
 
+  // How each dataset is doing, by name. Never waits for a file that is loaded.
+  std::vector<DatasetStatus> Status() const;
+
  private:
   // What tells one version of a file from another.
   struct Version {
@@ -70,7 +74,12 @@ class FileWatcher {
     FileDatasetSpec spec;
     std::vector<Version> versions;  // when it was loaded, or that was tried
     std::shared_ptr<const ServedDataset> served;
+    int64_t loaded = 0;  // when `served` was; seconds since 1970 UTC; 0: never
     std::string last_error;
+    int64_t failing_since = 0;  // with last_error; seconds since 1970 UTC
+    // The last line has no newline: the next look tells whether it was still
+    // being written.
+    bool waiting = false;
     // An operator asked for these versions, and was told that they seem broken.
     bool refused_when_asked = false;
   };
@@ -88,6 +97,8 @@ class FileWatcher {
       RBLD_REQUIRES(load_mutex_);
   absl::Status CheckAll(Occasion occasion) RBLD_REQUIRES(load_mutex_);
   std::shared_ptr<const FileView> View() const RBLD_REQUIRES(load_mutex_);
+  // Makes Status() tell of `watched_` as it is now.
+  void ShowStatus() RBLD_REQUIRES(load_mutex_);
   void Loop();
 
   const Clock& clock_;
@@ -99,9 +110,11 @@ class FileWatcher {
   std::map<std::string, Watched> watched_ RBLD_GUARDED_BY(load_mutex_);
   std::string scratch_directory_ RBLD_GUARDED_BY(load_mutex_);
 
-  Mutex mutex_;
+  // Held for a moment only.
+  mutable Mutex mutex_;
   CondVar wake_;
   int64_t check_seconds_ RBLD_GUARDED_BY(mutex_) = 0;
+  std::vector<DatasetStatus> statuses_ RBLD_GUARDED_BY(mutex_);
   bool stopping_ RBLD_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -133,9 +133,78 @@ TEST_F(FileWatcherTest, AFileThatMayStillBeWrittenIsTakenOnceItStandsStill) {
   // The first look finds another file, the second one the same.
   Write("1.0.0.1\n1.0.0.2");
   while (Entries() != 2) {
+    // It is waited for, and nothing is wrong.
+    EXPECT_EQ(watcher_.Status().at(0).last_error, "");
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  const std::shared_ptr<const ServedDataset> before = Served();
+  // Another mode is not another version of such a file either.
+  ASSERT_EQ(chmod((folder_ + "/data").c_str(), 0600), 0);
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(watcher_.Status().at(0).last_error, "");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(Served(), before);
   watcher_.Stop();
+}
+
+TEST_F(FileWatcherTest, SaysHowItsDatasetsAreDoing) {
+  Config config = OneDataset();
+  config.files_may_fail_at_start = true;
+  ASSERT_TRUE(watcher_.Configure(config).ok());
+  DatasetStatus status = watcher_.Status().at(0);
+  EXPECT_EQ(status.name, "data");
+  EXPECT_EQ(status.files, std::vector<std::string>{folder_ + "/data"});
+  EXPECT_FALSE(status.served());
+  EXPECT_EQ(status.loaded, 0);
+  EXPECT_EQ(status.failing_since, clock_.NowSeconds());
+  EXPECT_TRUE(absl::StrContains(status.last_error, folder_))
+      << status.last_error;
+
+  clock_.Advance(60);
+  Write("1.0.0.1\n1.0.0.2\n1.0.0.3\n1.0.0.4\nrubbish\n2001:db8::1\n");
+  ASSERT_TRUE(watcher_.CheckNow().ok());
+  status = watcher_.Status().at(0);
+  EXPECT_TRUE(status.served());
+  EXPECT_EQ(status.type, "ip4set");
+  EXPECT_EQ(status.entries, 4u);
+  EXPECT_EQ(status.lines, 6u);
+  EXPECT_EQ(status.left_out_lines, 1u);
+  EXPECT_EQ(status.warned_lines, 1u);
+  const int64_t loaded = clock_.NowSeconds();
+  EXPECT_EQ(status.loaded, loaded);
+  EXPECT_EQ(status.newest_mtime, Served()->data->newest_mtime);
+  EXPECT_EQ(status.last_error, "");
+  EXPECT_EQ(status.failing_since, 0);
+
+  // What is served stays, and the first failure's time, while it fails.
+  clock_.Advance(60);
+  const int64_t first_failure = clock_.NowSeconds();
+  for (const char* broken : {"<html>\n", "more rubbish\n"}) {
+    Write(broken);
+    EXPECT_FALSE(watcher_.CheckNow().ok());
+    status = watcher_.Status().at(0);
+    EXPECT_TRUE(status.served());
+    EXPECT_EQ(status.entries, 4u);
+    EXPECT_EQ(status.loaded, loaded);
+    EXPECT_NE(status.last_error, "");
+    EXPECT_EQ(status.failing_since, first_failure);
+    clock_.Advance(60);
+  }
+
+  Write("$TIMESTAMP 2024:05:01:12 +10m\n1.0.0.1\n");
+  ASSERT_TRUE(watcher_.CheckNow().ok());
+  status = watcher_.Status().at(0);
+  EXPECT_EQ(status.failing_since, 0);
+  EXPECT_EQ(status.expires, 1714564800 + 600);
+  EXPECT_FALSE(status.expired);
+  clock_.Advance(600);
+  ASSERT_TRUE(watcher_.CheckNow().ok());
+  EXPECT_TRUE(watcher_.Status().at(0).expired);
+  EXPECT_FALSE(watcher_.Status().at(0).served());
+
+  ASSERT_TRUE(watcher_.Configure(Config()).ok());
+  EXPECT_TRUE(watcher_.Status().empty());
 }
 
 TEST_F(FileWatcherTest, ARefusedVersionIsTakenWhenItIsAskedForAgain) {

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/file_util.h"
 #include "store/pinned_store.h"
 #include "store/publisher_impl.h"
 #include "store/record_reader.h"
@@ -428,14 +429,7 @@ StoreStats PublisherImpl::Stats() const {
     }
   }
   stats.value_sets = database_->dictionary().values()->size();
-  for (int i = 0; i < static_cast<int>(FamilyId::kCount); ++i) {
-    uint64_t bytes = 0;
-    if (database_->db()->GetIntProperty(
-            database_->family(static_cast<FamilyId>(i)),
-            "rocksdb.total-sst-files-size", &bytes)) {
-      stats.disk_bytes += bytes;
-    }
-  }
+  stats.disk_bytes = DirectoryBytes(database_->directory());
   return stats;
 }
 

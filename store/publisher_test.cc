@@ -513,5 +513,13 @@ TEST_F(PublisherTest, NewConfigurationMovesTheSerialOfTheZone) {
   EXPECT_EQ(Serial(), serial + 1);
 }
 
+TEST_F(PublisherTest, TheStoresSizeIsThatOfItsFiles) {
+  // What was added is in the write-ahead log, and in no other file yet.
+  const uint64_t before = publisher_->Stats().disk_bytes;
+  EXPECT_GT(before, 0u);
+  Apply({Add("8.8.8.8")});
+  EXPECT_GT(publisher_->Stats().disk_bytes, before);
+}
+
 }  // namespace
 }  // namespace rbld

@@ -118,6 +118,43 @@ void PrintZones(const RblctlContext& context, const Json& zones) {
   context.out() << table.Text(context.colours());
 }
 
+// How a dataset of watched files is doing, in a few words.
+std::string StateOf(const Json& dataset) {
+  std::string state = "served";
+  if (dataset.value("expired", false)) {
+    state = "EXPIRED: its zones answer SERVFAIL";
+  } else if (!dataset.value("served", false)) {
+    state = "NO DATA: its zones answer SERVFAIL";
+  } else if (!dataset["last_error"].is_null()) {
+    state = "FAILING, the last good data is served";
+  }
+  return dataset["failing_since"].is_null()
+             ? state
+             : absl::StrCat(state, "; failing since ",
+                            LocalTime(dataset["failing_since"]));
+}
+
+void PrintWatched(const RblctlContext& context, const Json& datasets) {
+  Table table(
+      {"dataset", "type", ">entries", ">left out", "age", "loaded", "state"});
+  for (const Json& one : datasets) {
+    const Json& age = one["age_seconds"];
+    table.Add(
+        {TextOf(one, "name"), TextOf(one, "type"),
+         Grouped(NumberOf(one, "entries")),
+         Grouped(NumberOf(one, "left_out_lines")),
+         age.is_number() ? FormatSpan(age.get<int64_t>()) : std::string("-"),
+         LocalTime(one["loaded"], "never"), StateOf(one)});
+  }
+  context.out() << table.Text(context.colours());
+  for (const Json& one : datasets) {
+    if (const std::string error = TextOf(one, "last_error"); !error.empty()) {
+      context.out() << "  " << Printable(TextOf(one, "name")) << ": "
+                    << context.Red(Printable(error)) << "\n";
+    }
+  }
+}
+
 void PrintDump(const RblctlContext& context, Json& result) {
   context.out() << Printable(TextOf(result, "zone")) << ", serial "
                 << NumberOf(result, "serial") << ", into "
@@ -335,6 +372,10 @@ int RunStatus(const RblctlContext& context) {
   if (!result["zones"].empty()) {
     context.out() << "\n";
     PrintZones(context, result["zones"]);
+  }
+  if (!result["datasets"].empty()) {
+    context.out() << "\n";
+    PrintWatched(context, result["datasets"]);
   }
   return kExitDone;
 }

@@ -115,9 +115,10 @@ class FileDatasetReader {
         status = absl::InvalidArgumentError(absl::StrCat(
             "the line is over ", LineReader::kMaxTextLineBytes, " bytes"));
       } else if (line.cut_off && options_.cut_off_is_error) {
-        status = absl::AbortedError(
-            "no newline ends the last line, so that the file may not be "
-            "complete yet");
+        return absl::UnavailableError(
+            absl::StrCat(path, ":", line.number,
+                         ": no newline ends the last line, so that the file "
+                         "may not be complete yet"));
       } else {
         status = ReadLine(line.text);
       }

@@ -113,7 +113,7 @@ struct FileDatasetLoadOptions {
   // For scratch files while a big file is sorted; empty: memory.
   std::string scratch_directory;
   // A last line that no newline ends is an entry like the others. With this it
-  // is an error: the file may still be being written.
+  // is an error, Unavailable: the file may still be being written.
   bool cut_off_is_error = false;
   bool keep_names = false;  // for who wants more than to look names up
   // Instead of the file of that path; null: the file. For tests.
