@@ -63,6 +63,7 @@ ApiResponse ApiRoutes::GetList(ApiRequest& request,
         if (name == argument) json["zones"].push_back(zone.name);
       }
     }
+    json["watched"] = WatchedDatasets(*config, argument);
     return JsonResponse(json);
   }
   return ErrorResponse(

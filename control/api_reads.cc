@@ -1,5 +1,7 @@
 // Looking things up: targets, listings, history, audit.
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -7,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "control/api_routes.h"
 #include "control/query_reader.h"
+#include "control/target_answers.h"
 #include "store/target.h"
 
 namespace rbld {
@@ -29,6 +32,76 @@ const char* KindName(TargetKind kind) {
       return "ipv6";
   }
   return "unknown";
+}
+
+const char* StateName(ZoneAnswer::State state) {
+  switch (state) {
+    case ZoneAnswer::State::kNotListed:
+      return "not_listed";
+    case ZoneAnswer::State::kListed:
+      return "listed";
+    case ZoneAnswer::State::kRefused:
+      return "refused";
+    case ZoneAnswer::State::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Json ToJson(const ZoneAnswer& answer) {
+  Json json;
+  json["zone"] = answer.zone;
+  json["subzone"] =
+      answer.subzone.empty() ? Json(nullptr) : Json(answer.subzone);
+  json["asked"] = answer.asked;
+  json["state"] = StateName(answer.state);
+  json["codes"] = answer.codes;
+  json["texts"] = Json::array();
+  for (const std::string& text : answer.texts) {
+    json["texts"].push_back(text);
+  }
+  json["from"] = Json::array();
+  for (const ZoneAnswer::Origin& origin : answer.from) {
+    Json one;
+    if (!origin.list.empty()) {
+      one["list"] = origin.list;
+    } else {
+      one["dataset"] = origin.dataset;
+      one["exempt"] = origin.exempt;
+    }
+    json["from"].push_back(std::move(one));
+  }
+  return json;
+}
+
+Json ToJson(const DatasetLines& dataset) {
+  Json json;
+  json["name"] = dataset.dataset;
+  json["changed"] = dataset.changed;
+  json["error"] = dataset.error.empty() ? Json(nullptr) : Json(dataset.error);
+  json["lines"] = Json::array();
+  for (const DatasetLines::Line& line : dataset.lines) {
+    Json one;
+    one["file"] = line.file;
+    one["line"] = line.line;
+    one["text"] = line.text;
+    one["excluded"] = line.excluded;
+    json["lines"].push_back(std::move(one));
+  }
+  json["line_count"] = dataset.count;
+  return json;
+}
+
+void AddTo(Json* json, const TargetAnswers& answers, Role role) {
+  (*json)["zones"] = Json::array();
+  for (const ZoneAnswer& answer : answers.zones) {
+    (*json)["zones"].push_back(ToJson(answer));
+  }
+  if (role != Role::kOperator) return;
+  (*json)["datasets"] = Json::array();
+  for (const DatasetLines& dataset : answers.datasets) {
+    (*json)["datasets"].push_back(ToJson(dataset));
+  }
 }
 
 bool Holds(const std::vector<std::string>& names, const std::string& name) {
@@ -58,6 +131,7 @@ ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
   const absl::StatusOr<TargetReport> report = publisher_.Report(*target);
   if (!report.ok()) return ErrorResponse(report.status());
 
+  const std::shared_ptr<const Config> config = daemon_.config();
   Json json;
   json["target"] = target->ToString();
   json["kind"] = KindName(target->kind());
@@ -65,8 +139,25 @@ ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
   Json lists = Json::array();
   for (const TargetReport::PerList& per_list : report->lists) {
     if (!list.empty() && per_list.list != list) continue;
-    listed = listed || !per_list.effective.empty();
-    lists.push_back(ToJson(per_list, DetailFor(request.role)));
+    Json one = ToJson(per_list, DetailFor(request.role));
+    // Without zones, this is a store without its configuration, of which
+    // nobody knows who publishes it.
+    const bool published = config->zones.empty() ||
+                           IsPublished(*config, per_list.list, target->kind());
+    one["published"] = published;
+    listed = listed || (published && !per_list.effective.empty());
+    lists.push_back(std::move(one));
+  }
+  if (list.empty()) {
+    const std::optional<TargetAnswers> answers = daemon_.AnswersAbout(
+        *target, /*lines=*/request.role == Role::kOperator);
+    if (answers.has_value()) {
+      listed = false;
+      for (const ZoneAnswer& answer : answers->zones) {
+        listed = listed || answer.state == ZoneAnswer::State::kListed;
+      }
+      AddTo(&json, *answers, request.role);
+    }
   }
   json["listed"] = listed;
   json["lists"] = std::move(lists);
@@ -115,6 +206,8 @@ ApiResponse ApiRoutes::GetListings(ApiRequest& request, const std::string&) {
   for (const Exemption& exemption : page->exemptions) {
     json["exemptions"].push_back(ToJson(exemption, detail));
   }
+  // These are served, too, and cannot be searched here.
+  json["watched"] = WatchedDatasets(*daemon_.config(), find.list);
   json["next_cursor"] =
       page->next_cursor.empty()
           ? Json(nullptr)

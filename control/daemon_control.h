@@ -10,11 +10,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/target_answers.h"
+#include "store/target.h"
 #include "zones/config.h"
 #include "zones/dump.h"
 
@@ -51,7 +54,7 @@ struct DaemonStatus {
   std::string last_reload_error;       // empty: the last reload was fine
   std::vector<std::string> listeners;  // "127.0.0.1:5300", both transports
   int workers = 0;
-  uint64_t tcp_connections = 0;  // open now
+  uint64_t tcp_connections = 0;         // open now
   std::vector<DatasetStatus> datasets;  // by name
 };
 
@@ -100,6 +103,11 @@ class DaemonControl {
   virtual DaemonStatus Status() const = 0;
   // Sums the workers' counters.
   virtual DaemonCounters Counters() const = 0;
+  // What the zones answer about `target`; nothing, if nobody asks them: on a
+  // store without a daemon. With `lines`, the files of the datasets that have
+  // it are read again, which takes as long as loading them.
+  virtual std::optional<TargetAnswers> AnswersAbout(const Target& target,
+                                                    bool lines) const = 0;
   // The configuration that is being served; never null.
   virtual std::shared_ptr<const Config> config() const = 0;
   // Reads the configuration file again. All or nothing: on an error, whose

@@ -15,6 +15,11 @@ OfflineControl::OfflineControl(Config config, const Publisher* publisher,
       clock_(*clock),
       started_(clock->NowSeconds()) {}
 
+std::optional<TargetAnswers> OfflineControl::AnswersAbout(const Target&,
+                                                          bool) const {
+  return std::nullopt;
+}
+
 DaemonStatus OfflineControl::Status() const {
   DaemonStatus status;
   status.version = "offline";

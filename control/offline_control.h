@@ -20,6 +20,8 @@ class OfflineControl : public DaemonControl {
   OfflineControl(Config config, const Publisher* publisher, const Clock* clock);
 
   DaemonStatus Status() const override;
+  std::optional<TargetAnswers> AnswersAbout(const Target& target,
+                                            bool lines) const override;
   DaemonCounters Counters() const override { return {}; }
   std::shared_ptr<const Config> config() const override { return config_; }
   // FailedPrecondition: there is nothing that could be told to reload.

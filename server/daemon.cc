@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "server/file_parts.h"
 #include "server/missing_files.h"
 #include "server/passed_sockets.h"
+#include "server/target_answers.h"
 
 namespace rbld {
 namespace {
@@ -138,6 +140,27 @@ std::vector<KeyCounters> CountKeys(const FileView& files, int64_t now_seconds) {
               return std::tie(a.dataset, a.name) < std::tie(b.dataset, b.name);
             });
   return keys;
+}
+
+// What the files of `spec`, of which `served` was made, say of the target.
+DatasetLines LinesAbout(const FileDatasetSpec& spec, const FileDataset& served,
+                        const Target& target, int64_t now_seconds) {
+  DatasetLines lines;
+  lines.dataset = spec.name;
+  FileDatasetLoadOptions options;
+  options.now_seconds = now_seconds;
+  absl::StatusOr<FoundLines> found = FindInFiles(spec, options, target);
+  if (!found.ok()) {
+    lines.error = std::string(found.status().message());
+    return lines;
+  }
+  lines.changed = found->text_digest != served.text_digest;
+  lines.count = found->count;
+  for (FoundLine& line : found->lines) {
+    lines.lines.push_back(
+        {std::move(line.file), line.line, std::move(line.text), line.excluded});
+  }
+  return lines;
 }
 
 std::vector<ZoneSpec> SpecsOf(const Config& config, const FileView& files) {
@@ -582,6 +605,31 @@ DaemonCounters Daemon::Counters() const {
   }
   if (files != nullptr) counters.keys = CountKeys(*files, clock_.NowSeconds());
   return counters;
+}
+
+std::optional<TargetAnswers> Daemon::AnswersAbout(const Target& target,
+                                                  bool lines) const {
+  const std::shared_ptr<const Snapshot> snapshot = snapshots_.Get();
+  TargetAnswers answers;
+  answers.zones = rbld::AnswersAbout(*snapshot, target, clock_.NowSeconds());
+  if (!lines) return answers;
+  std::set<std::string> datasets;
+  for (const ZoneAnswer& zone : answers.zones) {
+    for (const ZoneAnswer::Origin& origin : zone.from) {
+      if (!origin.dataset.empty()) datasets.insert(origin.dataset);
+    }
+  }
+  const std::shared_ptr<const Config> config = this->config();
+  for (const DatasetConfig& dataset : config->datasets) {
+    const auto served = snapshot->files().datasets.find(dataset.spec.name);
+    if (!datasets.contains(dataset.spec.name) ||
+        served == snapshot->files().datasets.end()) {
+      continue;
+    }
+    answers.datasets.push_back(LinesAbout(dataset.spec, *served->second->data,
+                                          target, clock_.NowSeconds()));
+  }
+  return answers;
 }
 
 std::shared_ptr<const Config> Daemon::config() const {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,8 @@ class Daemon : public DaemonControl {
 
   DaemonStatus Status() const override;
   DaemonCounters Counters() const override;
+  std::optional<TargetAnswers> AnswersAbout(const Target& target,
+                                            bool lines) const override;
   std::shared_ptr<const Config> config() const override;
   absl::Status Reload() override;
   absl::StatusOr<DumpSummary> Dump(

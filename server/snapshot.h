@@ -105,6 +105,9 @@ class Snapshot {
   const QuickZones& quick_zones() const { return quick_zones_; }
 
   uint64_t sequence() const { return view_->sequence; }
+  // What it was made of.
+  const StoreView& view() const { return *view_; }
+  const FileView& files() const { return *files_; }
   const std::vector<ServedZone>& zones() const { return zones_; }
 
  private:

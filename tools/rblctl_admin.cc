@@ -266,6 +266,11 @@ int RunLists(const RblctlContext& context) {
   facts.Row("exemptions", Grouped(NumberOf(result, "exemptions")));
   facts.Row("index", Bytes(NumberOf(result, "index_bytes")));
   facts.Row("zones", Joined(result["zones"]));
+  if (!result["watched"].empty()) {
+    facts.Row("watched files",
+              absl::StrCat(Joined(result["watched"]),
+                           "; not counted here (rblctl status)"));
+  }
   if (result.contains("policy")) {
     const Json& policy = result["policy"];
     for (const Json& value : result["default_values"]) {

@@ -359,11 +359,12 @@ std::vector<VerbSpec> Verbs() {
        1,
        1,
        "Is it listed, by whom and why?",
-       "Of an address that was reported as an open relay also its relay case: "
-       "what lists it,\nwhen it is tested next, what happens then, and where "
-       "to "
-       "look for the failing form.\nExit code 0 if DNS answers that it is "
-       "listed, 1 if not.",
+       "What each zone answers and from where: lists, and lines of watched "
+       "files. Of a prefix\nthe first and the last address are asked for, of "
+       "\".name\" the name and one below it.\nOf an address that was reported "
+       "as an open relay also its relay case: what lists it,\nwhen it is "
+       "tested next, what happens then, and where to look for the failing "
+       "form.\nExit code 0 if a zone lists it, 1 if not.",
        {{"list", "LIST", "Only this list.", false},
         {"evidence", "",
          "Also the relay tests' transcripts and the messages that came back.",

@@ -18,6 +18,12 @@ std::string TargetPath(const std::string& target) {
   return absl::StrCat("/v1/targets/", PercentEncode(target));
 }
 
+// "IPv4 addresses" of "ipv4".
+const char* KindWords(const std::string& kind) {
+  if (kind == "ipv4") return "IPv4 addresses";
+  return kind == "ipv6" ? "IPv6 addresses" : "names";
+}
+
 std::string ReasonsOf(const Json& values) {
   std::string text;
   for (const Json& value : values) {
@@ -28,19 +34,98 @@ std::string ReasonsOf(const Json& values) {
   return Shorten(text, kTextColumns);
 }
 
-void PrintPerList(const RblctlContext& context, const Json& list) {
+// What a watched file says of the target.
+void PrintLines(const RblctlContext& context, const Json& dataset) {
+  if (const std::string error = TextOf(dataset, "error"); !error.empty()) {
+    context.out() << "    its lines cannot be told: " << Printable(error)
+                  << "\n";
+    return;
+  }
+  for (const Json& line : dataset["lines"]) {
+    context.out() << "    " << Printable(TextOf(line, "file")) << ":"
+                  << NumberOf(line, "line") << ": "
+                  << Shorten(Printable(TextOf(line, "text")), kTextColumns)
+                  << "\n";
+  }
+  const uint64_t more =
+      NumberOf(dataset, "line_count") - dataset["lines"].size();
+  if (more > 0) context.out() << "    and " << Grouped(more) << " more lines\n";
+  if (dataset.value("changed", false)) {
+    context.out() << "    its files have changed since they were loaded\n";
+  }
+}
+
+void PrintZoneAnswer(const RblctlContext& context, const Json& report,
+                     const Json& zone) {
+  const std::string state = TextOf(zone, "state");
+  const std::string subzone = TextOf(zone, "subzone");
+  context.out() << context.Bold(Printable(
+                       absl::StrCat(subzone, subzone.empty() ? "" : ".",
+                                    TextOf(zone, "zone"))))
+                << ": ";
+  if (state == "listed") {
+    context.out() << context.Red("listed") << "\n";
+  } else if (state == "failed") {
+    context.out()
+        << context.Red("SERVFAIL")
+        << ": data that the zone needs is not there (rblctl status)\n";
+  } else if (state == "refused") {
+    context.out() << "refused to all who have no key\n";
+  } else {
+    context.out() << context.Green("not listed") << "\n";
+  }
+  const Json& codes = zone["codes"];
+  const Json& texts = zone["texts"];
+  for (size_t i = 0; i < std::max(codes.size(), texts.size()); ++i) {
+    context.out() << "  DNS answers ";
+    if (i < codes.size()) context.out() << codes[i].get<std::string>();
+    if (i < texts.size()) {
+      context.out() << "  \"" << Printable(texts[i].get<std::string>()) << "\"";
+    }
+    context.out() << "\n";
+  }
+  for (const Json& origin : zone["from"]) {
+    if (origin.contains("list")) {
+      context.out() << "  from list " << Printable(TextOf(origin, "list"))
+                    << "\n";
+      continue;
+    }
+    const std::string name = TextOf(origin, "dataset");
+    context.out() << "  "
+                  << (origin.value("exempt", false)
+                          ? "hidden by an exemption: watched dataset "
+                          : "from watched dataset ")
+                  << Printable(name) << "\n";
+    if (!report.contains("datasets")) continue;
+    for (const Json& dataset : report["datasets"]) {
+      if (TextOf(dataset, "name") == name) PrintLines(context, dataset);
+    }
+  }
+}
+
+// `zones_answer`: what DNS answers has been said.
+void PrintPerList(const RblctlContext& context, const Json& list,
+                  const char* kind, bool zones_answer) {
   const bool listed = list.value("listed", false);
+  const bool published = list.value("published", true);
   context.out() << "\n"
+                << (zones_answer ? "list " : "")
                 << context.Bold(Printable(TextOf(list, "list"))) << ": "
                 << (listed ? context.Red("listed")
                            : context.Green("not listed"))
                 << "\n";
-  for (const Json& value : list["effective"]) {
-    context.out() << "  DNS answers " << TextOf(value, "code");
-    if (const std::string reason = TextOf(value, "reason"); !reason.empty()) {
-      context.out() << "  \"" << Printable(reason) << "\"";
+  if (listed && !published) {
+    context.out() << "  no zone publishes " << kind
+                  << " of this list, so that DNS answers nothing\n";
+  }
+  if (!zones_answer && published) {
+    for (const Json& value : list["effective"]) {
+      context.out() << "  DNS answers " << TextOf(value, "code");
+      if (const std::string reason = TextOf(value, "reason"); !reason.empty()) {
+        context.out() << "  \"" << Printable(reason) << "\"";
+      }
+      context.out() << "\n";
     }
-    context.out() << "\n";
   }
   Table listings(
       {"listing", "source", "codes", "created", "expires", "by", "note"});
@@ -123,11 +208,22 @@ int RunShow(const RblctlContext& context) {
                   << (listed ? context.Red("listed")
                              : context.Green("not listed"))
                   << "\n";
+    const bool zones_answer = report.contains("zones");
+    if (zones_answer) {
+      for (const Json& zone : report["zones"]) {
+        // Zones that have nothing to say are not counted up.
+        if (TextOf(zone, "state") != "not_listed" || !zone["from"].empty()) {
+          context.out() << "\n";
+          PrintZoneAnswer(context, report, zone);
+        }
+      }
+    }
     for (const Json& list : report["lists"]) {
       if (list.value("listed", false) || !list["listings"].empty() ||
           !list["exemptions"].empty() ||
           NumberOf(list, "listings_within") > 0) {
-        PrintPerList(context, list);
+        PrintPerList(context, list, KindWords(TextOf(report, "kind")),
+                     zones_answer);
       }
     }
     if (report.contains("relay")) PrintRelayCase(context, report["relay"]);
@@ -154,6 +250,7 @@ int RunFind(const RblctlContext& context) {
   Json listings = Json::array();
   Json exemptions = Json::array();
   int found = 0;
+  Json watched = Json::array();
   std::string cursor;
   bool more = true;
   while (more && (limit == 0 || found < limit)) {
@@ -177,11 +274,21 @@ int RunFind(const RblctlContext& context) {
     }
     listings = Json::array();
     exemptions = Json::array();
+    if (cursor.empty()) watched = result["watched"];
     cursor = TextOf(result, "next_cursor");
     more = !cursor.empty();
   }
   if (more && !context.json()) {
     context.err() << "There are more; --limit 0 shows all.\n";
+  }
+  if (!watched.empty() && !context.json()) {
+    std::string names;
+    for (const Json& name : watched) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ",
+                      Printable(name.get<std::string>()));
+    }
+    context.err() << "Watched files are not searched (" << names
+                  << "); rblctl show TARGET tells what they say of one.\n";
   }
   return found > 0 ? kExitDone : kExitNothing;
 }

@@ -195,6 +195,15 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
 // The lists of a zone and of its subzones, each once.
 std::vector<std::string> PublishedLists(const ZoneConfig& zone);
 
+// Does a zone answer from listings of that kind in that list? One whose kind
+// its files set may.
+bool IsPublished(const Config& config, const std::string& list,
+                 TargetKind kind);
+
+// The watched datasets that are part of a list; of every list, if it is empty.
+std::vector<std::string> WatchedDatasets(const Config& config,
+                                         const std::string& list);
+
 // FailedPrecondition, with the reason and the cure, if a dump cannot hold all
 // that the zone answers.
 absl::Status CheckDumpable(const ZoneConfig& zone);

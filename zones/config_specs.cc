@@ -113,6 +113,41 @@ ZonePart PartOf(const ZoneConfig& zone, const ZoneSources& sources,
 
 }  // namespace
 
+bool IsPublished(const Config& config, const std::string& list,
+                 TargetKind kind) {
+  const auto has_kind = [kind](const ZoneConfig& zone) {
+    if (zone.kind_from_files) return true;
+    switch (kind) {
+      case TargetKind::kIpv4:
+        return zone.has_ipv4;
+      case TargetKind::kIpv6:
+        return zone.has_ipv6;
+      case TargetKind::kName:
+        return zone.has_names;
+    }
+    return false;
+  };
+  for (const ZoneConfig& zone : config.zones) {
+    if (zone.state == ZoneState::kRetired || !has_kind(zone)) continue;
+    const std::vector<std::string> lists = PublishedLists(zone);
+    if (std::find(lists.begin(), lists.end(), list) != lists.end()) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> WatchedDatasets(const Config& config,
+                                         const std::string& list) {
+  std::vector<std::string> names;
+  for (const DatasetConfig& dataset : config.datasets) {
+    if (IsAccessList(dataset.spec.type)) continue;
+    if (list.empty() || std::find(dataset.lists.begin(), dataset.lists.end(),
+                                  list) != dataset.lists.end()) {
+      names.push_back(dataset.spec.name);
+    }
+  }
+  return names;
+}
+
 std::vector<std::string> PublishedLists(const ZoneConfig& zone) {
   std::vector<std::string> lists = zone.lists;
   for (const SubzoneConfig& subzone : zone.subzones) {

@@ -321,6 +321,111 @@ class RblctlTest(unittest.TestCase):
             self.assertNotIn(hidden, out)
         self.assertEqual(self._run(self.sockets["public"], "optouts")[0], 3)
 
+    # ---- watched files ----
+
+    def test_show_tells_what_watched_files_make_the_zones_answer(self):
+        feed = self.scratch.write(
+            "feed.txt", "198.51.100.0/24 :127.0.0.3:net $\n!198.51.100.9\n")
+        names = self.scratch.write("names.txt", ".bad.example :4:\nx\n")
+        with open(self.rbld.config_path, encoding="utf-8") as config:
+            text = config.read()
+        zone = 'name = "relays.rbld.test"\n'
+        self.assertIn(zone, text)
+        text = text.replace(zone, zone + 'serial = "unixtime"\n')
+        text += """
+[[list]]
+name = "hidden"
+[[dataset]]
+name = "feed"
+type = "ip4set"
+files = [%s]
+lists = ["relays"]
+[[dataset]]
+name = "names"
+type = "dnset"
+files = [%s]
+lists = ["hidden"]
+[[zone]]
+name = "other.rbld.test"
+kind = ["names"]
+lists = ["hidden"]
+ns = ["ns.rbld.test"]
+serial = "unixtime"
+""" % (json.dumps(feed), json.dumps(names))
+        with open(self.rbld.config_path, "w", encoding="utf-8") as config:
+            config.write(text)
+        reloaded = self.rbld.ctl("reload")
+        self.assertEqual(reloaded.code, 0, reloaded)
+
+        shown = self.rbld.ctl("show", "198.51.100.7")
+        self.assertEqual((shown.code, shown.err), (0, ""))
+        self.assertEqual(
+            shown.out,
+            "198.51.100.7 is listed\n\nrelays.rbld.test: listed\n"
+            "  DNS answers 127.0.0.3  \"net 198.51.100.7\"\n"
+            "  from watched dataset feed\n"
+            "    %s:1: 198.51.100.0/24 :127.0.0.3:net $\n" % feed)
+        self.assertEqual(self.rbld.ctl("show", "198.51.100.9").code, 1)
+        self.assertEqual(self.rbld.ctl("show", "198.51.100.64/26").code, 0)
+        shown = self.rbld.ctl("show", "x.bad.example")
+        self.assertEqual(shown.code, 0)
+        self.assertIn("%s:1: .bad.example :4:" % names, shown.out)
+
+        # In DNS and here, an exemption hides what a file lists.
+        self.assertEqual(self.rbld.ctl("exempt", "198.51.100.7", "--list",
+                                       "relays").code, 0)
+        self.assertFalse(self.listed("198.51.100.7"))
+        shown = self.rbld.ctl("show", "198.51.100.7")
+        self.assertEqual(shown.code, 1, shown)
+        self.assertIn("hidden by an exemption: watched dataset feed",
+                      shown.out)
+
+        # What no zone publishes is in no answer.
+        added = self.rbld.ctl("add", "8.113.0.5", "--list", "hidden")
+        self.assertEqual(added.code, 0, added)
+        shown = self.rbld.ctl("show", "8.113.0.5")
+        self.assertEqual(shown.code, 1, shown)
+        self.assertIn("no zone publishes IPv4 addresses of this list",
+                      shown.out)
+        self.assertNotIn("DNS answers 1", shown.out)
+
+        # The files' lines are for operators only.
+        code, out, _ = self._run(self.sockets["public"], "show",
+                                 "198.51.100.8")
+        self.assertEqual(code, 0)
+        self.assertIn("from watched dataset feed", out)
+        self.assertNotIn("feed.txt", out)
+        code, out, _ = self._run(self.sockets["importer"], "--json", "show",
+                                 "198.51.100.8")
+        self.assertNotIn("datasets", json.loads(out))
+
+        # Where they cannot be seen, it is said that they are there.
+        self.assertIn("Watched files are not searched (feed, names)",
+                      self.rbld.ctl("find").err)
+        self.assertIn("watched files", self.rbld.ctl("list", "show",
+                                                     "relays").out)
+
+        # A file that has changed, and cannot be loaded.
+        with open(feed, "w", encoding="utf-8") as file:
+            file.write("<html>\n")
+        self.assertIn("its files have changed since they were loaded",
+                      self.rbld.ctl("show", "198.51.100.8").out)
+        self.assertNotEqual(self.rbld.ctl("reload").code, 0)
+        status = self.rbld.ctl("status").out
+        self.assertRegex(status, r"feed +ip4set +2 +0 .*FAILING, the last good "
+                                 r"data is served; failing since 20")
+        self.assertIn(feed + ":1:", status)
+        one = [dataset for dataset in self.rbld.ctl_json("status")["datasets"]
+               if dataset["name"] == "feed"][0]
+        self.assertTrue(one["served"])
+        self.assertIsNotNone(one["failing_since"])
+        metrics = subprocess.run(
+            ["curl", "-s", "--unix-socket", self.rbld.socket_path,
+             "http://rbld/metrics"], stdout=subprocess.PIPE, timeout=60,
+            check=True).stdout.decode()
+        self.assertIn('rbld_dataset_failing{dataset="feed"} 1\n', metrics)
+        self.assertIn('rbld_dataset_failing{dataset="names"} 0\n', metrics)
+
     # ---- roles ----
 
     def test_each_socket_gives_its_own_rights(self):

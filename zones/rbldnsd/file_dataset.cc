@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
 #include "store/dataset_builder.h"
@@ -18,14 +19,37 @@
 namespace rbld {
 namespace {
 
-// Puts the entries of one section into a builder.
+// Is `one` equal to `entry` or inside it?
+bool IsInside(const Target& one, const Target& entry) {
+  if (one.kind() != entry.kind()) return false;
+  if (!one.is_name()) return entry.prefix().Contains(one.prefix());
+  if (!absl::StartsWith(one.reversed_wire(), entry.reversed_wire())) {
+    return false;
+  }
+  const bool is_same = one.reversed_wire() == entry.reversed_wire();
+  return is_same ? entry.scope() == one.scope() ||
+                       entry.scope() == NameScope::kWithSubdomains
+                 : entry.scope() != NameScope::kExact;
+}
+
+// Puts the entries of one section into a builder; or, when a target is wanted,
+// only looks for that.
 class BuilderSink : public EntrySink {
  public:
-  explicit BuilderSink(DatasetBuilder::Options options)
-      : builder_(std::move(options)) {}
+  // `wanted` may be null.
+  BuilderSink(DatasetBuilder::Options options, const Target* wanted)
+      : builder_(std::move(options)), wanted_(wanted) {}
 
   absl::Status AddIpv4(const Ipv4Range& range, bool excluded,
                        ValueReader::Number values) override {
+    if (wanted_ != nullptr) {
+      if (wanted_->kind() == TargetKind::kIpv4 &&
+          range.first <= wanted_->prefix().ipv4() &&
+          Ipv4Of(wanted_->prefix().LastAddress()) <= range.last) {
+        Find(excluded);
+      }
+      return absl::OkStatus();
+    }
     if (range.first == range.last) {
       return Ended(builder_.AddIpv4(range.first, 32, excluded, values));
     }
@@ -41,11 +65,19 @@ class BuilderSink : public EntrySink {
 
   absl::Status AddIpv6(const IpPrefix& prefix, bool excluded,
                        ValueReader::Number values) override {
+    if (wanted_ != nullptr) {
+      if (IsInside(*wanted_, Target::OfPrefix(prefix))) Find(excluded);
+      return absl::OkStatus();
+    }
     return Ended(builder_.AddIpv6(prefix, excluded, values));
   }
 
   absl::Status AddName(const Target& name, bool excluded,
                        ValueReader::Number values) override {
+    if (wanted_ != nullptr) {
+      if (IsInside(*wanted_, name)) Find(excluded);
+      return absl::OkStatus();
+    }
     builder_.AddName(name, excluded, values);
     return absl::OkStatus();
   }
@@ -67,16 +99,24 @@ class BuilderSink : public EntrySink {
   // What was said of the line that was read last, once.
   std::string TakeWarning() { return std::exchange(warning_, std::string()); }
 
+  // Did the line that was read last have what is wanted, and was it excluded?
+  // Once.
+  std::optional<bool> TakeFound() { return std::exchange(found_, {}); }
+
   DatasetBuilder* builder() { return &builder_; }
 
  private:
+  void Find(bool excluded) { found_ = excluded; }
+
   // A scratch file that fails ends the loading.
   static absl::Status Ended(const absl::Status& status) {
     return status.ok() ? status : absl::AbortedError(status.message());
   }
 
   DatasetBuilder builder_;
+  const Target* const wanted_;
   std::string warning_;
+  std::optional<bool> found_;
 };
 
 // One dataset while it is read.
@@ -90,9 +130,11 @@ struct Section {
 class FileDatasetReader {
  public:
   FileDatasetReader(const FileDatasetSpec& spec,
-                    const FileDatasetLoadOptions& options)
+                    const FileDatasetLoadOptions& options,
+                    const Target* wanted = nullptr)
       : spec_(spec),
         options_(options),
+        wanted_(wanted),
         dataset_(std::make_shared<FileDataset>()) {
     dataset_->type = spec.type;
     dataset_->name = spec.name;
@@ -125,6 +167,9 @@ class FileDatasetReader {
       ++dataset_->lines;
       dataset_->text_digest = XXH3_64bits_withSeed(
           line.text.data(), line.text.size(), dataset_->text_digest);
+      if (const auto excluded = current_->sink->TakeFound(); excluded) {
+        KeepFound(path, line, *excluded);
+      }
       std::string warning = current_->sink->TakeWarning();
       if (status.ok() && warning.empty()) continue;
       LeftOutLine noted{
@@ -142,6 +187,12 @@ class FileDatasetReader {
       }
     }
     return lines.status();
+  }
+
+  // When all files were read for a target.
+  FoundLines TakeFound() {
+    found_.text_digest = dataset_->text_digest;
+    return std::move(found_);
   }
 
   absl::StatusOr<std::shared_ptr<const FileDataset>> Finish() {
@@ -163,6 +214,14 @@ class FileDatasetReader {
  private:
   static void Keep(LeftOutLine line, std::vector<LeftOutLine>* lines) {
     if (lines->size() < kMaxLeftOutKept) lines->push_back(std::move(line));
+  }
+
+  void KeepFound(const std::string& path, const LineReader::Line& line,
+                 bool excluded) {
+    if (++found_.count > kMaxFoundLines) return;
+    found_.lines.push_back(
+        {path, line.number,
+         std::string(line.text.substr(0, kMaxFoundTextBytes)), excluded});
   }
 
   absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path) {
@@ -195,7 +254,8 @@ class FileDatasetReader {
       section.names = std::make_unique<std::vector<ResolvedName>>();
       builder_options.names = section.names.get();
     }
-    section.sink = std::make_unique<BuilderSink>(std::move(builder_options));
+    section.sink =
+        std::make_unique<BuilderSink>(std::move(builder_options), wanted_);
     section.reader = std::make_unique<DatasetReader>(
         type, reader_options, std::move(templates), &specials_,
         section.sink.get());
@@ -288,6 +348,8 @@ class FileDatasetReader {
 
   const FileDatasetSpec& spec_;
   const FileDatasetLoadOptions& options_;
+  const Target* const wanted_;
+  FoundLines found_;
   std::shared_ptr<FileDataset> dataset_;
   ZoneSpecials specials_;
   Section base_;
@@ -305,6 +367,17 @@ uint64_t FileDataset::MemoryBytes() const {
   uint64_t bytes = index.MemoryBytes() + values->MemoryBytes();
   for (const auto& section : sections) bytes += section->MemoryBytes();
   return bytes;
+}
+
+absl::StatusOr<FoundLines> FindInFiles(const FileDatasetSpec& spec,
+                                       const FileDatasetLoadOptions& options,
+                                       const Target& wanted) {
+  FileDatasetReader reader(spec, options, &wanted);
+  for (const std::string& path : spec.files) {
+    const absl::Status status = reader.ReadFile(path);
+    if (!status.ok()) return status;
+  }
+  return reader.TakeFound();
 }
 
 absl::StatusOr<std::shared_ptr<const FileDataset>> LoadFileDataset(

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "store/list_index.h"
 #include "store/resolved.h"
+#include "store/target.h"
 #include "store/value_table.h"
 #include "zones/byte_source.h"
 #include "zones/rbldnsd/dataset_reader.h"
@@ -121,6 +122,30 @@ struct FileDatasetLoadOptions {
       const std::string& path)>
       open_file;
 };
+
+// A line whose entry lists, or excludes, a target or what contains it.
+struct FoundLine {
+  std::string file;
+  uint64_t line = 0;
+  std::string text;  // at most kMaxFoundTextBytes of it
+  bool excluded = false;
+};
+
+struct FoundLines {
+  std::vector<FoundLine> lines;  // the first kMaxFoundLines
+  uint64_t count = 0;            // of all
+  uint64_t text_digest = 0;      // FileDataset's: of the files as they are now
+};
+
+inline constexpr size_t kMaxFoundLines = 20;
+inline constexpr size_t kMaxFoundTextBytes = 200;
+
+// Reads the files of listings for their lines about `wanted`; of `options`, the
+// time and `open_file` count. Builds no index. Errors are those of
+// LoadFileDataset.
+absl::StatusOr<FoundLines> FindInFiles(const FileDatasetSpec& spec,
+                                       const FileDatasetLoadOptions& options,
+                                       const Target& wanted);
 
 // Errors name the file and, where there is one, the line; the data may not be
 // used: a file cannot be read or changed meanwhile, its compressed data is

@@ -83,6 +83,72 @@ TEST_F(FileDatasetTest, NamesTheLinesThatItLeavesOut) {
   EXPECT_EQ((*data)->entries, 1u);
 }
 
+TEST_F(FileDatasetTest, FindsTheLinesAboutATarget) {
+  // "FILE:LINE TEXT" of each, files as "a" and "b"; "!" before excluded ones.
+  const auto about = [this](DatasetType type, const std::string& text,
+                            const std::string& second,
+                            absl::string_view target) {
+    const auto data = Load(type, text, second);
+    EXPECT_TRUE(data.ok()) << data.status();
+    const auto found = FindInFiles(spec_, options_, *Target::Parse(target));
+    EXPECT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->text_digest, (*data)->text_digest);
+    std::string said;
+    for (const FoundLine& line : found->lines) {
+      absl::StrAppend(&said, line.excluded ? "!" : "",
+                      line.file == spec_.files[0] ? "a" : "b", line.line, " ",
+                      line.text, "|");
+    }
+    return said;
+  };
+  const char kFirst[] = "# 192.0.2.1\n192.0.2.0/24 :2:net\n192.0.2.9\n";
+  const char kSecond[] = "192.0.2.1-7\nrubbish\n!192.0.2.1\n2001:db8::1\n";
+  EXPECT_EQ(about(DatasetType::kIp4Set, kFirst, kSecond, "192.0.2.1"),
+            "a2 192.0.2.0/24 :2:net|b1 192.0.2.1-7|!b3 !192.0.2.1|");
+  EXPECT_EQ(about(DatasetType::kIp4Set, kFirst, kSecond, "192.0.2.0/25"),
+            "a2 192.0.2.0/24 :2:net|");
+  EXPECT_EQ(about(DatasetType::kIp4Set, kFirst, kSecond, "192.0.0.0/16"), "");
+  EXPECT_EQ(
+      about(DatasetType::kIp6Trie, "2001:db8::/32 :2:six\n", "", "2001:db8::1"),
+      "a1 2001:db8::/32 :2:six|");
+  const char kNames[] =
+      "a.example\n.b.example\n*.c.example\n!x.b.example\nab.example\n";
+  const auto names = [&](absl::string_view target) {
+    return about(DatasetType::kDnset, kNames, "", target);
+  };
+  EXPECT_EQ(names("a.example"), "a1 a.example|");
+  EXPECT_EQ(names("y.a.example"), "");
+  EXPECT_EQ(names("b.example"), "a2 .b.example|");
+  EXPECT_EQ(names("x.b.example"), "a2 .b.example|!a4 !x.b.example|");
+  EXPECT_EQ(names("*.b.example"), "a2 .b.example|");
+  EXPECT_EQ(names(".b.example"), "a2 .b.example|");
+  EXPECT_EQ(names("c.example"), "");
+  EXPECT_EQ(names("y.c.example"), "a3 *.c.example|");
+  EXPECT_EQ(names(".c.example"), "");
+  EXPECT_EQ(about(DatasetType::kCombined,
+                  "$DATASET ip4set:one @\n192.0.2.1\n"
+                  "$DATASET dnset:two @\na.example\n",
+                  "", "a.example"),
+            "a4 a.example|");
+  // Many, long ones, and files that are others than before.
+  std::string many;
+  for (int i = 0; i < 50; ++i) {
+    absl::StrAppend(&many, "192.0.2.1 :2:", std::string(500, 'x'), "\n");
+  }
+  const auto data = Load(DatasetType::kIp4Set, many);
+  ASSERT_TRUE(data.ok());
+  auto found = FindInFiles(spec_, options_, *Target::Parse("192.0.2.1"));
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->count, 50u);
+  EXPECT_EQ(found->lines.size(), kMaxFoundLines);
+  EXPECT_EQ(found->lines[0].text.size(), kMaxFoundTextBytes);
+  Write("first", "192.0.2.2\n");
+  found = FindInFiles(spec_, options_, *Target::Parse("192.0.2.1"));
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->count, 0u);
+  EXPECT_NE(found->text_digest, (*data)->text_digest);
+}
+
 TEST_F(FileDatasetTest, ALastLineWithoutANewlineIsAnEntryOrAnError) {
   auto data = Load(DatasetType::kIp4Set, "1.0.0.1\n1.0.0.2");
   ASSERT_TRUE(data.ok());
