@@ -89,6 +89,44 @@ TEST_F(ApiTest, AddShowRemoveGoesRound) {
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.7"))["listed"], false);
 }
 
+// What a dnset lists can be shown, found and taken away by the text that is
+// shown of it.
+TEST_F(ApiTest, OddNamesOfAnImportAreShownFoundAndRemoved) {
+  const ApiResponse imported = Import(
+      "a;b\nq.example;s\na\\.b.example\na\\032b.example\n8.8.8.8\n"
+      "b\xc3\xbc"
+      "cher.example\n\\*.example\n*.a#b\n\\000.example\n"
+      "!.no;such.a#b\n",
+      {{"source", "f"}, {"format", "dnset"}});
+  ASSERT_EQ(imported.status, 200) << imported.body;
+  EXPECT_EQ(Body(imported)["added"], 10);
+  EXPECT_EQ(Body(imported)["rejected"], 0);
+  EXPECT_EQ(Body(imported)["warned"], 10);
+  const Json found = Body(Get("/v1/listings"));
+  ASSERT_EQ(found["listings"].size(), 9u);
+  ASSERT_EQ(found["exemptions"].size(), 1u);
+  const auto change = [&](const char* verb, const Json& entry) {
+    Json body;
+    body["changes"][0] = {
+        {"verb", verb}, {"target", entry["target"]}, {"source", "f"}};
+    return Body(Post("/v1/changes", JsonText(body)))["results"][0]["outcome"];
+  };
+  for (const Json& listing : found["listings"]) {
+    const std::string text = listing["target"];
+    const Json shown = Body(Get("/v1/targets/" + text));
+    EXPECT_EQ(shown["lists"][0]["listings"][0]["target"], text);
+    EXPECT_EQ(Body(Get("/v1/listings", {{"within", text}}))["listings"].size(),
+              1u)
+        << text;
+    EXPECT_EQ(change("remove", listing), "removed") << text;
+    EXPECT_EQ(Body(Get("/v1/history", {{"target", text}}))["entries"].size(),
+              2u)
+        << text;
+  }
+  EXPECT_EQ(change("unexempt", found["exemptions"][0]), "removed");
+  EXPECT_EQ(Body(Get("/v1/listings"))["listings"].size(), 0u);
+}
+
 TEST_F(ApiTest, ShowsPrefixesWithAndWithoutEscapedSlash) {
   ASSERT_EQ(Add("192.0.2.0/24").status, 200);
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.0/24"))["listed"], true);

@@ -36,9 +36,9 @@ class Target {
 
   // Text as operators and feeds write it: an address, a CIDR prefix, a name,
   // ".name" (with its subdomains) or "*.name" (only those). Names are lowered;
-  // a trailing dot is allowed. In names a label is 1 to 63 bytes of any
-  // printable ASCII but space, '*', '"', '\\', ';' and '@'. Text of four
-  // numbers that is no address is an error, not a name.
+  // a trailing dot is allowed. A label is 1 to 63 bytes of printable ASCII but
+  // blanks, '*' and '\', or of any bytes written as "\." or "\046" (RFC 1035
+  // §5.1). Text of four numbers that is no address is an error, not a name.
   static absl::StatusOr<Target> Parse(absl::string_view text);
 
   TargetKind kind() const { return kind_; }
@@ -51,7 +51,10 @@ class Target {
   // those of all its subdomains.
   const std::string& reversed_wire() const { return reversed_wire_; }
 
-  // What Parse reads.
+  // What Parse reads back as the same target, whatever bytes a name has. Dots
+  // and backslashes inside labels are written "\." and "\\"; blanks, '*', '#'
+  // and what is not printable ASCII as "\DDD", and so is the first byte of a
+  // name that would be read as something else, such as "1.2.3.4".
   std::string ToString() const;
 
   // The bytes that sort targets in the store: kind, then address and prefix
@@ -82,9 +85,6 @@ class Target {
 // it looks like instead and what to do. What a store holds already may be other
 // names.
 absl::Status CheckListable(const Target& target);
-
-// "a.example.com" for "\3com\7example\1a"; "." for "".
-std::string NameText(absl::string_view reversed_wire);
 
 }  // namespace rbld
 

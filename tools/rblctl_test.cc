@@ -99,6 +99,26 @@ TEST_F(RblctlTest, UsageErrorsExit2) {
   EXPECT_EQ(Sequence(), 0u);
 }
 
+TEST_F(RblctlTest, NamesOfAnImportAreRemovedByTheTextThatFindShows) {
+  const std::string feed = WriteFile(
+      "odd.dnset", "a;b\na\\.b.example\na\\032b.example\n8.8.8.8\n-\n{x}\n");
+  ASSERT_EQ(Ctl({"import", "--source", "f", "--format", "dnset", feed}).code,
+            kExitDone);
+  const std::vector<std::string> names = {
+      "a;b",         "a\\.b.example", "a\\032b.example",
+      "\\056.8.8.8", "\\045",         "\\123x}"};
+  const std::string found = Ctl({"find"}).out;
+  for (const std::string& name : names) {
+    EXPECT_TRUE(Has(found, name)) << name << "\n" << found;
+    EXPECT_EQ(Ctl({"show", name}).code, kExitDone) << name;
+  }
+  EXPECT_EQ(Ctl({"remove", names[0]}).out.substr(0, 12), "a;b: removed");
+  std::string rest;
+  for (size_t i = 1; i < names.size(); ++i) rest += names[i] + "\n";
+  EXPECT_TRUE(Has(Ctl({"remove", "-"}, rest).out, "5 removed"));
+  EXPECT_EQ(Ctl({"history", names[1]}).code, kExitDone);
+}
+
 TEST_F(RblctlTest, WithoutADaemonItExits4AndSaysWhatToDo) {
   Result result = Run({"--socket", world_.directory() + "/none", "status"});
   EXPECT_EQ(result.code, kExitNoDaemon);
