@@ -127,6 +127,15 @@ TEST_F(ApiTest, OddNamesOfAnImportAreShownFoundAndRemoved) {
   EXPECT_EQ(Body(Get("/v1/listings"))["listings"].size(), 0u);
 }
 
+TEST_F(ApiTest, ANetmaskIsAPrefixLength) {
+  EXPECT_EQ(Body(Add("8.1.1.0/255.255.255.0"))["results"][0]["target"],
+            "8.1.1.0/24");
+  const ApiResponse refused = Add("8.1.1.1/255.255.255.0");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("was 8.1.1.0/24 meant?"), std::string::npos)
+      << refused.body;
+}
+
 TEST_F(ApiTest, ShowsPrefixesWithAndWithoutEscapedSlash) {
   ASSERT_EQ(Add("192.0.2.0/24").status, 200);
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.0/24"))["listed"], true);

@@ -183,6 +183,29 @@ void AppendNameText(absl::string_view reversed_wire, std::string* text) {
   }
 }
 
+// "192.0.2.0/255.255.255.0", or what was wrong with the text.
+absl::StatusOr<Target> ParseWithNetmask(absl::string_view text,
+                                        const absl::Status& status) {
+  const size_t slash = text.find('/');
+  uint32_t mask = 0;
+  int bits = 0;
+  if (slash == absl::string_view::npos ||
+      !ParseDottedQuad(text.substr(slash + 1), &mask)) {
+    return status;
+  }
+  const absl::string_view address = text.substr(0, slash);
+  if (!ParseNetmask(mask, &bits)) {
+    if (mask == 0 || !ParseNetmask(~mask, &bits)) return status;
+    return NotATarget(
+        text, absl::StrCat("a wildcard mask is not read here; write ", address,
+                           "/", bits, " if that is meant"));
+  }
+  const absl::StatusOr<IpPrefix> prefix =
+      ParseIpPrefix(absl::StrCat(address, "/", bits));
+  if (!prefix.ok()) return prefix.status();
+  return Target::OfPrefix(*prefix);
+}
+
 absl::Status BadKey(absl::string_view why) {
   return absl::DataLossError(absl::StrCat("a stored target's key ", why));
 }
@@ -209,7 +232,7 @@ absl::StatusOr<Target> Target::Parse(absl::string_view text) {
   if (text.empty()) return NotATarget(text, "no address and no name");
   const absl::StatusOr<IpPrefix> prefix = ParseIpPrefix(text);
   if (prefix.ok()) return OfPrefix(*prefix);
-  if (LooksLikeAddress(text)) return prefix.status();
+  if (LooksLikeAddress(text)) return ParseWithNetmask(text, prefix.status());
   return ParseName(text);
 }
 

@@ -34,7 +34,8 @@ class Target {
   // `reversed_wire` as reversed_wire() below; the caller vouches for it.
   static Target OfName(std::string reversed_wire, NameScope scope);
 
-  // Text as operators and feeds write it: an address, a CIDR prefix, a name,
+  // Text as operators and feeds write it: an address, a CIDR prefix (of IPv4
+  // with a netmask, too, "192.0.2.0/255.255.255.0"), a name,
   // ".name" (with its subdomains) or "*.name" (only those). Names are lowered;
   // a trailing dot is allowed. A label is 1 to 63 bytes of printable ASCII but
   // blanks, '*' and '\', or of any bytes written as "\." or "\046" (RFC 1035

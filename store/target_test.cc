@@ -57,6 +57,23 @@ TEST(Target, NamesThePrefixThatWasMeantWhenHostBitsAreSet) {
             "meant?");
 }
 
+TEST(Target, ReadsANetmaskAsAPrefixLength) {
+  EXPECT_EQ(Target::Parse("8.1.1.0/255.255.255.0").value().ToString(),
+            "8.1.1.0/24");
+  EXPECT_EQ(Target::Parse("8.1.1.1/255.255.255.255").value().ToString(),
+            "8.1.1.1");
+  EXPECT_EQ(Why("8.1.1.1/255.255.255.0"),
+            "\"8.1.1.1/24\" has bits set behind the prefix; was 8.1.1.0/24 "
+            "meant?");
+  EXPECT_EQ(Why("8.1.1.0/0.0.0.255"),
+            "\"8.1.1.0/0.0.0.255\": a wildcard mask is not read here; write "
+            "8.1.1.0/24 if that is meant");
+  for (const char* text : {"8.1.1.0/255.0.255.0", "8.1.1.0/0.0.0.0",
+                           "8.1.1.0/24.0.0.0", "8.1/255.255.0.0"}) {
+    EXPECT_FALSE(Target::Parse(text).ok()) << text;
+  }
+}
+
 TEST(Target, RejectsWhatCannotBeAName) {
   EXPECT_EQ(Why(""), "\"\": no address and no name");
   EXPECT_EQ(Why("."), "\".\": that is no name; the root cannot be listed");

@@ -119,6 +119,14 @@ TEST_F(RblctlTest, NamesOfAnImportAreRemovedByTheTextThatFindShows) {
   EXPECT_EQ(Ctl({"history", names[1]}).code, kExitDone);
 }
 
+TEST_F(RblctlTest, ANetmaskIsAPrefixLength) {
+  EXPECT_EQ(Ctl({"add", "8.1.1.0/255.255.255.0"}).out.substr(0, 17),
+            "8.1.1.0/24: added");
+  const Result result = Ctl({"add", "8.1.1.1/255.255.255.0"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, "was 8.1.1.0/24 meant?")) << result.err;
+}
+
 TEST_F(RblctlTest, WithoutADaemonItExits4AndSaysWhatToDo) {
   Result result = Run({"--socket", world_.directory() + "/none", "status"});
   EXPECT_EQ(result.code, kExitNoDaemon);
