@@ -308,7 +308,7 @@ absl::StatusOr<Target> Target::ConsumeKey(absl::string_view* bytes) {
   return OfPrefix(prefix);
 }
 
-absl::Status CheckListable(const Target& target) {
+absl::Status CheckListable(const Target& target, NameRule rule) {
   if (!target.is_name()) return absl::OkStatus();
   const std::string text = target.ToString();
   const absl::string_view wire = target.reversed_wire();
@@ -335,17 +335,19 @@ absl::Status CheckListable(const Target& target) {
   }
   const size_t top_bytes = static_cast<uint8_t>(wire[0]);
   const absl::string_view top = wire.substr(1, top_bytes);
+  const bool is_single = top_bytes + 1 == wire.size();
+  if (is_single && rule == NameRule::kAny) return absl::OkStatus();
   if (std::all_of(top.begin(), top.end(),
                   [](unsigned char c) { return absl::ascii_isdigit(c); })) {
     return NotATarget(text,
                       "ends in a number, as no name does; a mistyped address?");
   }
-  if (top_bytes + 1 == wire.size() && target.scope() == NameScope::kExact) {
+  if (is_single && target.scope() == NameScope::kExact) {
     return absl::InvalidArgumentError(absl::StrCat(
         Quoted(text),
         " is neither an address nor a name with a dot; to list a whole "
         "top-level domain write .",
-        text));
+        text, "; a list of hashes or the like needs names = \"any\""));
   }
   return absl::OkStatus();
 }

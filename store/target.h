@@ -79,13 +79,21 @@ class Target {
   std::string reversed_wire_;
 };
 
+// What may be listed as a name.
+enum class NameRule : uint8_t {
+  // Host and domain names: labels of letters, digits, hyphens and underscores,
+  // two of them or more; one label only with its subdomains (".label"); no last
+  // label of digits alone, which is a mistyped address.
+  kHost,
+  // These, and any single label of such characters, such as a hash.
+  kAny,
+};
+
 // Ok for addresses, and for names that somebody can mean when they list
-// something new: host and domain names (letters, digits, hyphens, underscores)
-// of two labels or more; one label only with its subdomains (".label"); no last
-// label of digits alone, which is a mistyped address. InvalidArgument says what
-// it looks like instead and what to do. What a store holds already may be other
-// names.
-absl::Status CheckListable(const Target& target);
+// something new. InvalidArgument says what it looks like instead and what to
+// do. What a store holds already may be other names.
+absl::Status CheckListable(const Target& target,
+                           NameRule rule = NameRule::kHost);
 
 }  // namespace rbld
 

@@ -74,6 +74,28 @@ TEST(Target, ReadsANetmaskAsAPrefixLength) {
   }
 }
 
+TEST(CheckListable, TakesHostsAndWhereTheListSaysSoSingleLabels) {
+  const auto listable = [](absl::string_view text, NameRule rule) {
+    return CheckListable(Target::Parse(text).value(), rule).ok();
+  };
+  for (const char* text :
+       {"192.0.2.1", "a.example", ".zip", "*.zip", "_x.-y-.example"}) {
+    EXPECT_TRUE(listable(text, NameRule::kHost)) << text;
+    EXPECT_TRUE(listable(text, NameRule::kAny)) << text;
+  }
+  for (const char* text :
+       {"foo", "d41d8cd98f00b204", "12345678", "a_b-c", ".1"}) {
+    EXPECT_FALSE(listable(text, NameRule::kHost)) << text;
+    EXPECT_TRUE(listable(text, NameRule::kAny)) << text;
+  }
+  for (const char* text :
+       {"8.67.1.1:8080", "https://x.example/y", "a.8.8.1234", "a,b", "a\\.b",
+        "a=b", "b\\195\\188.example", "\\049.2.3.4", "foo:80", "user@host"}) {
+    EXPECT_FALSE(listable(text, NameRule::kHost)) << text;
+    EXPECT_FALSE(listable(text, NameRule::kAny)) << text;
+  }
+}
+
 TEST(Target, RejectsWhatCannotBeAName) {
   EXPECT_EQ(Why(""), "\"\": no address and no name");
   EXPECT_EQ(Why("."), "\".\": that is no name; the root cannot be listed");

@@ -108,7 +108,8 @@ TEST(PlainFeed, SaysWhyALineIsRejected) {
             "is meant");
   EXPECT_EQ(WhyPlain("address,first_seen"),
             "1: \"address\" is neither an address nor a name with a dot; to "
-            "list a whole top-level domain write .address");
+            "list a whole top-level domain write .address; a list of hashes or "
+            "the like needs names = \"any\"");
   EXPECT_EQ(WhyPlain("!8.8.8.8"),
             "1: exclusions are not part of the plain format; use an rbldnsd "
             "format such as ip4set or dnset");
