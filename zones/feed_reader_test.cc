@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "zones/feed_test_util.h"
@@ -262,6 +264,34 @@ TEST(PlainFeed, TakesHostAndDomainNames) {
                   "*.wild.example\n1-2-3.example\nlocal-shop.example\n")
                 .rejected,
             Strings{});
+}
+
+// zones/testdata/dump_2e82121.jsonl is what that commit wrote of a list.
+TEST(JsonFeed, ADumpOfAnEarlierCommitLosesNothing) {
+  std::ifstream file("zones/testdata/dump_2e82121.jsonl");
+  std::stringstream text;
+  text << file.rdbuf();
+  FeedOptions options;
+  options.format = FeedFormat::kJsonLines;
+  options.source = "manual";
+  const ReadResult result = ReadText(text.str(), options);
+  EXPECT_EQ(result.rejected, Strings{});
+  const Strings expected = {"8.8.4.0/24 127.0.0.9 seen \"here\"",
+                            "foo 127.0.0.2 bad $",
+                            ".zip 127.0.0.9 seen \"here\"",
+                            "||ads.example.com^ 127.0.0.2 bad $",
+                            "8.67.1.1:8080 127.0.0.2 bad $",
+                            "a,b\\035c.example 127.0.0.9 seen \"here\"",
+                            "plain.example 127.0.0.9 seen \"here\"",
+                            "https://x.example/y 127.0.0.9 seen \"here\"",
+                            "bad.example.com(phishing) 127.0.0.2 bad $",
+                            "2a00::/32 127.0.0.9 seen \"here\"",
+                            "!ok(fine).example"};
+  EXPECT_THAT(result.entries, ::testing::UnorderedElementsAreArray(expected));
+  // The exemption of the whole list belongs to no dataset.
+  EXPECT_EQ(result.counts.other_source, 1u);
+  ASSERT_EQ(result.warned.size(), 7u);
+  EXPECT_THAT(result.warned[0], ::testing::HasSubstr("it is of a dump"));
 }
 
 TEST(PlainFeed, RejectsNulAndControlBytes) {
