@@ -127,6 +127,44 @@ TEST_F(ApiTest, OddNamesOfAnImportAreShownFoundAndRemoved) {
   EXPECT_EQ(Body(Get("/v1/listings"))["listings"].size(), 0u);
 }
 
+TEST_F(ApiTest, NamesInUtf8MeanTheirXnFormAndTheReplySaysSo) {
+  const ApiResponse added = Post("/v1/changes", R"({"changes":[
+      {"verb":"add","target":"bücher.example"},
+      {"verb":"exempt","target":".ü.example"},
+      {"verb":"add","target":"plain.example"}]})");
+  ASSERT_EQ(added.status, 200) << added.body;
+  const Json results = Body(added)["results"];
+  EXPECT_EQ(results[0]["target"], "xn--bcher-kva.example");
+  EXPECT_EQ(results[0]["notes"],
+            Json::array({"bücher.example is listed as xn--bcher-kva.example"}));
+  EXPECT_EQ(results[1]["notes"],
+            Json::array({".ü.example is exempt as .xn--tda.example"}));
+  EXPECT_FALSE(results[2].contains("notes"));
+  const Json shown = Body(Get("/v1/targets/bücher.example"));
+  EXPECT_EQ(shown["target"], "xn--bcher-kva.example");
+  EXPECT_EQ(shown["listed"], true);
+  EXPECT_EQ(
+      Body(Get("/v1/listings", {{"within", "bücher.example"}}))["listings"]
+          .size(),
+      1u);
+  EXPECT_EQ(Body(Get("/v1/history", {{"target", "bücher.example"}}))["entries"]
+                .size(),
+            1u);
+  const Json removed = Body(
+      Post("/v1/changes",
+           R"({"changes":[{"verb":"remove","target":"BÜCHER.example"}]})"));
+  EXPECT_EQ(removed["results"][0]["outcome"], "removed");
+  EXPECT_EQ(removed["results"][0]["notes"][0],
+            "BÜCHER.example is read as xn--bcher-kva.example");
+  const ApiResponse refused = Add("☃.example");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("changes[0].target: the name is no "
+                              "internationalized one (UTS #46)"),
+            std::string::npos)
+      << refused.body;
+  EXPECT_EQ(Add("bücher.example/x").status, 400);
+}
+
 TEST_F(ApiTest, ANetmaskIsAPrefixLength) {
   EXPECT_EQ(Body(Add("8.1.1.0/255.255.255.0"))["results"][0]["target"],
             "8.1.1.0/24");

@@ -119,6 +119,23 @@ TEST_F(RblctlTest, NamesOfAnImportAreRemovedByTheTextThatFindShows) {
   EXPECT_EQ(Ctl({"history", names[1]}).code, kExitDone);
 }
 
+TEST_F(RblctlTest, SaysWhatANameInUtf8IsListedAs) {
+  Result result = Ctl({"add", "bücher.example"});
+  EXPECT_EQ(result.out, "xn--bcher-kva.example: added (relays, sequence 1)\n");
+  EXPECT_EQ(result.err,
+            "rblctl: bücher.example is listed as xn--bcher-kva.example\n");
+  EXPECT_TRUE(
+      Has(Ctl({"show", "bücher.example"}).out, "xn--bcher-kva.example"));
+  EXPECT_TRUE(Has(Ctl({"find", "--within", "bücher.example"}).out,
+                  "xn--bcher-kva.example"));
+  result = Ctl({"remove", "-"}, "bücher.example\n");
+  EXPECT_EQ(result.out, "1 removed (sequence 2)\n");
+  EXPECT_TRUE(Has(result.err, "is read as xn--bcher-kva.example"));
+  result = Ctl({"add", "☃.example"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, "UTS #46")) << result.err;
+}
+
 TEST_F(RblctlTest, ANetmaskIsAPrefixLength) {
   EXPECT_EQ(Ctl({"add", "8.1.1.0/255.255.255.0"}).out.substr(0, 17),
             "8.1.1.0/24: added");

@@ -266,6 +266,37 @@ TEST(PlainFeed, TakesHostAndDomainNames) {
             Strings{});
 }
 
+TEST(PlainFeed, ListsNamesInUtf8ByTheirXnFormAndSaysSo) {
+  const ReadResult result = Plain(
+      "bücher.example remark\n.STRASSE-ß.example\nb\xfc"
+      "cher.example\n"
+      "☃.example\nbücher.example/x\n１.２.３.４\nplain.example # ü\n");
+  EXPECT_EQ(result.entries, (Strings{"xn--bcher-kva.example 127.0.0.2",
+                                     ".xn--strasse--xya.example 127.0.0.2",
+                                     "plain.example 127.0.0.2"}));
+  EXPECT_EQ(result.warned, (Strings{"1: listed as xn--bcher-kva.example",
+                                    "2: listed as .xn--strasse--xya.example"}));
+  ASSERT_EQ(result.rejected.size(), 4u);
+  EXPECT_EQ(result.rejected[0],
+            "3: the name has bytes above 127, but is not UTF-8; give its xn-- "
+            "form");
+  EXPECT_THAT(result.rejected[1], ::testing::HasSubstr("UTS #46"));
+  EXPECT_THAT(result.rejected[2], ::testing::HasSubstr("\"/\""));
+  EXPECT_THAT(result.rejected[3], ::testing::HasSubstr("becomes 1.2.3.4"));
+}
+
+TEST(JsonFeed, ListsNamesInUtf8ByTheirXnFormAndSaysSo) {
+  const ReadResult result = ReadText(
+      "{\"target\":\"bücher.example\"}\n{\"exempt\":\".ü.example\"}\n"
+      "{\"target\":\"☃.example\"}\n{\"target\":\"ü\"}\n",
+      FeedFormat::kJsonLines);
+  EXPECT_EQ(result.entries,
+            (Strings{"xn--bcher-kva.example 127.0.0.2", "!.xn--tda.example"}));
+  EXPECT_EQ(result.warned, (Strings{"1: listed as xn--bcher-kva.example",
+                                    "2: exempted as .xn--tda.example"}));
+  EXPECT_EQ(result.rejected.size(), 2u);
+}
+
 // zones/testdata/dump_2e82121.jsonl is what that commit wrote of a list.
 TEST(JsonFeed, ADumpOfAnEarlierCommitLosesNothing) {
   std::ifstream file("zones/testdata/dump_2e82121.jsonl");

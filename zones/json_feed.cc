@@ -48,8 +48,13 @@ class JsonReader : public FeedFormatReader {
   }
 
   // Dumps of earlier versions have names that nobody could list today.
-  static absl::Status CheckName(const JsonEntry& entry, std::string* warning) {
-    const absl::Status status = CheckListable(entry.target);
+  absl::Status CheckName(const JsonEntry& entry, std::string* warning) const {
+    if (!entry.ascii.empty()) {
+      *warning = absl::StrCat(entry.exemption ? "exempted as " : "listed as ",
+                              entry.ascii);
+    }
+    const absl::Status status =
+        CheckListable(entry.target, import_->policy().names);
     const bool is_of_a_dump =
         !entry.source.empty() && entry.details.created != 0;
     if (status.ok() || !is_of_a_dump) return status;
