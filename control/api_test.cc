@@ -174,6 +174,35 @@ TEST_F(ApiTest, ANetmaskIsAPrefixLength) {
       << refused.body;
 }
 
+TEST(ApiOfAListOfHashes, TakesSingleLabels) {
+  ApiForTests world(/*two_lists=*/true,
+                    "[[list]]\nname = \"hashes\"\nnames = \"any\"\n");
+  const auto add = [&](const std::string& list, const std::string& target) {
+    ApiRequest request;
+    request.role = Role::kOperator;
+    request.method = "POST";
+    request.path = "/v1/changes";
+    request.body = absl::StrCat(R"({"changes":[{"verb":"add","list":")", list,
+                                R"(","target":")", target, R"("}]})");
+    return world.api()->Handle(std::move(request)).status;
+  };
+  for (const char* target : {"d41d8cd98f00b204", "12345678", "foo"}) {
+    EXPECT_EQ(add("hashes", target), 200) << target;
+    EXPECT_EQ(add("names", target), 400) << target;
+  }
+  for (const char* target : {"foo:80", "1.2.3", "a,b", "https://x.example"}) {
+    EXPECT_EQ(add("hashes", target), 400) << target;
+  }
+  ApiRequest request;
+  request.role = Role::kOperator;
+  request.method = "GET";
+  request.path = "/v1/lists/hashes";
+  EXPECT_EQ(
+      (*ParseJson(
+          world.api()->Handle(std::move(request)).body))["policy"]["names"],
+      "any");
+}
+
 TEST_F(ApiTest, ShowsPrefixesWithAndWithoutEscapedSlash) {
   ASSERT_EQ(Add("192.0.2.0/24").status, 200);
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.0/24"))["listed"], true);

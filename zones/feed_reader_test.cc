@@ -297,6 +297,26 @@ TEST(JsonFeed, ListsNamesInUtf8ByTheirXnFormAndSaysSo) {
   EXPECT_EQ(result.rejected.size(), 2u);
 }
 
+TEST(PlainFeed, TakesSingleLabelsWhereTheListSaysSo) {
+  ListPolicy policy;
+  policy.names = NameRule::kAny;
+  const std::string text =
+      "d41d8cd98f00b204e9800998ecf8427e\n12345678\nfoo\nbücher\n"
+      "10-20 x\nx.example\n1.2.3\nfoo:80\nhttps://x.example/\n";
+  const ReadResult result = Plain(text, policy);
+  EXPECT_EQ(
+      result.entries,
+      (Strings{"d41d8cd98f00b204e9800998ecf8427e 127.0.0.2",
+               "12345678 127.0.0.2", "foo 127.0.0.2", "xn--bcher-kva 127.0.0.2",
+               "10-20 127.0.0.2", "x.example 127.0.0.2"}));
+  EXPECT_EQ(result.rejected.size(), 3u);
+  EXPECT_EQ(Plain(text).entries, Strings{"x.example 127.0.0.2"});
+  FeedOptions options;
+  options.format = FeedFormat::kJsonLines;
+  EXPECT_EQ(ReadText("{\"target\":\"foo\"}\n", options, policy).entries,
+            Strings{"foo 127.0.0.2"});
+}
+
 // zones/testdata/dump_2e82121.jsonl is what that commit wrote of a list.
 TEST(JsonFeed, ADumpOfAnEarlierCommitLosesNothing) {
   std::ifstream file("zones/testdata/dump_2e82121.jsonl");
