@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "absl/numeric/bits.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -196,6 +197,12 @@ std::vector<IpPrefix> CoverRange(Family family, const AddressBytes& first,
     if (prefix.LastAddress() == last) return result;
     if (AddAtBit(&start, length_bits)) return result;
   }
+}
+
+bool ParseNetmask(uint32_t mask, int* length_bits) {
+  if (mask >> 24 != 255 || (~mask & (~mask + 1)) != 0) return false;
+  *length_bits = absl::popcount(mask);
+  return true;
 }
 
 }  // namespace rbld

@@ -78,6 +78,10 @@ std::vector<IpPrefix> CoverRange(Family family, const AddressBytes& first,
 // it is not one.
 bool ParseDottedQuad(absl::string_view text, uint32_t* host_order);
 
+// The prefix length that a netmask in host order says: 255.… with its ones
+// together; 255.255.255.255 is 32. False for anything else.
+bool ParseNetmask(uint32_t mask, int* length_bits);
+
 }  // namespace rbld
 
 #endif  // RBLD_BASE_IP_PREFIX_H_

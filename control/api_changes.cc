@@ -48,8 +48,13 @@ absl::StatusOr<std::string> ApiRoutes::ListOrDefault(
 ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
   absl::StatusOr<Json> json = ParseJson(request.body);
   if (!json.ok()) return ErrorResponse(json.status());
+  ChangeContext context{DefaultList(), clock_.NowSeconds(), {}};
+  for (const ListConfig& list : daemon_.config()->lists) {
+    context.name_rules[list.name] = list.policy.names;
+  }
+  std::vector<std::string> notes;
   absl::StatusOr<ChangeRequest> changes =
-      ChangeRequestFromJson(*json, DefaultList(), clock_.NowSeconds());
+      ChangeRequestFromJson(*json, context, &notes);
   if (!changes.ok()) return ErrorResponse(changes.status());
   if (changes->changes.size() > static_cast<size_t>(kMaxChangesPerRequest)) {
     return ErrorResponse(
@@ -77,7 +82,7 @@ ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
   }
   const absl::StatusOr<ChangeResult> result = publisher_.Apply(*changes);
   if (!result.ok()) return ErrorResponse(result.status());
-  return JsonResponse(ToJson(*changes, *result));
+  return JsonResponse(ToJson(*changes, *result, notes));
 }
 
 }  // namespace rbld

@@ -22,6 +22,7 @@ Json PolicyToJson(const ListPolicy& policy) {
   json["min_ipv6_length_bits"] = policy.min_ipv6_length_bits;
   json["allow_special_purpose"] = policy.allow_special_purpose;
   json["allow_any_code"] = policy.allow_any_code;
+  json["names"] = policy.names == NameRule::kAny ? "any" : "host";
   json["never"] = Json::array();
   for (const Target& target : policy.never) {
     json["never"].push_back(target.ToString());

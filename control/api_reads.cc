@@ -11,6 +11,7 @@
 #include "control/query_reader.h"
 #include "control/target_answers.h"
 #include "store/target.h"
+#include "zones/written_target.h"
 
 namespace rbld {
 namespace {
@@ -108,6 +109,13 @@ bool Holds(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// The reply says what a name in UTF-8 was taken for.
+absl::StatusOr<Target> ParsedTarget(absl::string_view text) {
+  absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(text);
+  if (!written.ok()) return written.status();
+  return std::move(written->target);
+}
+
 absl::Status NoSuchList(const std::string& list,
                         const std::vector<std::string>& names) {
   return absl::NotFoundError(
@@ -123,7 +131,7 @@ ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
   std::string list;
   query.Take("list", &list);
   if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
-  const absl::StatusOr<Target> target = Target::Parse(argument);
+  const absl::StatusOr<Target> target = ParsedTarget(argument);
   if (!target.ok()) return ErrorResponse(target.status());
   if (!list.empty() && !Holds(ListNames(), list)) {
     return ErrorResponse(NoSuchList(list, ListNames()));
@@ -181,7 +189,7 @@ ApiResponse ApiRoutes::GetListings(ApiRequest& request, const std::string&) {
     return ErrorResponse(NoSuchList(find.list, ListNames()));
   }
   if (!within.empty()) {
-    const absl::StatusOr<Target> target = Target::Parse(within);
+    const absl::StatusOr<Target> target = ParsedTarget(within);
     if (!target.ok()) {
       return ErrorResponse(absl::InvalidArgumentError(
           absl::StrCat("within: ", target.status().message())));
@@ -224,7 +232,7 @@ ApiResponse ApiRoutes::GetHistory(ApiRequest& request, const std::string&) {
   query.Take("target", &text);
   query.Take("limit", 1, kMaxPage, &limit);
   if (absl::Status s = query.Finish(); !s.ok()) return ErrorResponse(s);
-  const absl::StatusOr<Target> target = Target::Parse(text);
+  const absl::StatusOr<Target> target = ParsedTarget(text);
   if (!target.ok()) {
     return ErrorResponse(absl::InvalidArgumentError(
         absl::StrCat("target: ", target.status().message())));

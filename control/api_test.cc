@@ -89,6 +89,120 @@ TEST_F(ApiTest, AddShowRemoveGoesRound) {
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.7"))["listed"], false);
 }
 
+// What a dnset lists can be shown, found and taken away by the text that is
+// shown of it.
+TEST_F(ApiTest, OddNamesOfAnImportAreShownFoundAndRemoved) {
+  const ApiResponse imported = Import(
+      "a;b\nq.example;s\na\\.b.example\na\\032b.example\n8.8.8.8\n"
+      "b\xc3\xbc"
+      "cher.example\n\\*.example\n*.a#b\n\\000.example\n"
+      "!.no;such.a#b\n",
+      {{"source", "f"}, {"format", "dnset"}});
+  ASSERT_EQ(imported.status, 200) << imported.body;
+  EXPECT_EQ(Body(imported)["added"], 10);
+  EXPECT_EQ(Body(imported)["rejected"], 0);
+  EXPECT_EQ(Body(imported)["warned"], 10);
+  const Json found = Body(Get("/v1/listings"));
+  ASSERT_EQ(found["listings"].size(), 9u);
+  ASSERT_EQ(found["exemptions"].size(), 1u);
+  const auto change = [&](const char* verb, const Json& entry) {
+    Json body;
+    body["changes"][0] = {
+        {"verb", verb}, {"target", entry["target"]}, {"source", "f"}};
+    return Body(Post("/v1/changes", JsonText(body)))["results"][0]["outcome"];
+  };
+  for (const Json& listing : found["listings"]) {
+    const std::string text = listing["target"];
+    const Json shown = Body(Get("/v1/targets/" + text));
+    EXPECT_EQ(shown["lists"][0]["listings"][0]["target"], text);
+    EXPECT_EQ(Body(Get("/v1/listings", {{"within", text}}))["listings"].size(),
+              1u)
+        << text;
+    EXPECT_EQ(change("remove", listing), "removed") << text;
+    EXPECT_EQ(Body(Get("/v1/history", {{"target", text}}))["entries"].size(),
+              2u)
+        << text;
+  }
+  EXPECT_EQ(change("unexempt", found["exemptions"][0]), "removed");
+  EXPECT_EQ(Body(Get("/v1/listings"))["listings"].size(), 0u);
+}
+
+TEST_F(ApiTest, NamesInUtf8MeanTheirXnFormAndTheReplySaysSo) {
+  const ApiResponse added = Post("/v1/changes", R"({"changes":[
+      {"verb":"add","target":"bücher.example"},
+      {"verb":"exempt","target":".ü.example"},
+      {"verb":"add","target":"plain.example"}]})");
+  ASSERT_EQ(added.status, 200) << added.body;
+  const Json results = Body(added)["results"];
+  EXPECT_EQ(results[0]["target"], "xn--bcher-kva.example");
+  EXPECT_EQ(results[0]["notes"],
+            Json::array({"bücher.example is listed as xn--bcher-kva.example"}));
+  EXPECT_EQ(results[1]["notes"],
+            Json::array({".ü.example is exempt as .xn--tda.example"}));
+  EXPECT_FALSE(results[2].contains("notes"));
+  const Json shown = Body(Get("/v1/targets/bücher.example"));
+  EXPECT_EQ(shown["target"], "xn--bcher-kva.example");
+  EXPECT_EQ(shown["listed"], true);
+  EXPECT_EQ(
+      Body(Get("/v1/listings", {{"within", "bücher.example"}}))["listings"]
+          .size(),
+      1u);
+  EXPECT_EQ(Body(Get("/v1/history", {{"target", "bücher.example"}}))["entries"]
+                .size(),
+            1u);
+  const Json removed = Body(
+      Post("/v1/changes",
+           R"({"changes":[{"verb":"remove","target":"BÜCHER.example"}]})"));
+  EXPECT_EQ(removed["results"][0]["outcome"], "removed");
+  EXPECT_EQ(removed["results"][0]["notes"][0],
+            "BÜCHER.example is read as xn--bcher-kva.example");
+  const ApiResponse refused = Add("☃.example");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("changes[0].target: the name is no "
+                              "internationalized one (UTS #46)"),
+            std::string::npos)
+      << refused.body;
+  EXPECT_EQ(Add("bücher.example/x").status, 400);
+}
+
+TEST_F(ApiTest, ANetmaskIsAPrefixLength) {
+  EXPECT_EQ(Body(Add("8.1.1.0/255.255.255.0"))["results"][0]["target"],
+            "8.1.1.0/24");
+  const ApiResponse refused = Add("8.1.1.1/255.255.255.0");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("was 8.1.1.0/24 meant?"), std::string::npos)
+      << refused.body;
+}
+
+TEST(ApiOfAListOfHashes, TakesSingleLabels) {
+  ApiForTests world(/*two_lists=*/true,
+                    "[[list]]\nname = \"hashes\"\nnames = \"any\"\n");
+  const auto add = [&](const std::string& list, const std::string& target) {
+    ApiRequest request;
+    request.role = Role::kOperator;
+    request.method = "POST";
+    request.path = "/v1/changes";
+    request.body = absl::StrCat(R"({"changes":[{"verb":"add","list":")", list,
+                                R"(","target":")", target, R"("}]})");
+    return world.api()->Handle(std::move(request)).status;
+  };
+  for (const char* target : {"d41d8cd98f00b204", "12345678", "foo"}) {
+    EXPECT_EQ(add("hashes", target), 200) << target;
+    EXPECT_EQ(add("names", target), 400) << target;
+  }
+  for (const char* target : {"foo:80", "1.2.3", "a,b", "https://x.example"}) {
+    EXPECT_EQ(add("hashes", target), 400) << target;
+  }
+  ApiRequest request;
+  request.role = Role::kOperator;
+  request.method = "GET";
+  request.path = "/v1/lists/hashes";
+  EXPECT_EQ(
+      (*ParseJson(
+          world.api()->Handle(std::move(request)).body))["policy"]["names"],
+      "any");
+}
+
 TEST_F(ApiTest, ShowsPrefixesWithAndWithoutEscapedSlash) {
   ASSERT_EQ(Add("192.0.2.0/24").status, 200);
   EXPECT_EQ(Body(Get("/v1/targets/192.0.2.0/24"))["listed"], true);

@@ -9,6 +9,7 @@
 #include "store/target.h"
 #include "zones/dump_format.h"
 #include "zones/duration.h"
+#include "zones/written_target.h"
 
 namespace rbld {
 namespace {
@@ -80,24 +81,48 @@ struct ChangeWords {
   std::string expires;
 };
 
-absl::Status FillIn(const ChangeWords& words, const Json* values,
-                    const std::string& place, int64_t now_seconds,
-                    Change* change) {
-  if (absl::Status s = ParseVerb(words.verb, place, change); !s.ok()) return s;
-  absl::StatusOr<Target> target = Target::Parse(words.target);
-  if (!target.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(place, ".target: ", target.status().message()));
-  }
+// What is said of a target in UTF-8, which becomes `ascii`.
+std::string AsciiNote(Change::Verb verb, const std::string& text,
+                      const std::string& ascii) {
+  return absl::StrCat(text,
+                      verb == Change::Verb::kAdd      ? " is listed as "
+                      : verb == Change::Verb::kExempt ? " is exempt as "
+                                                      : " is read as ",
+                      ascii);
+}
+
+absl::Status FillInTarget(const ChangeWords& words, const std::string& place,
+                          const ChangeContext& context, Change* change,
+                          std::string* note) {
+  absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(words.target);
+  absl::Status status = written.status();
   // What is there already may have other names, and must go again.
-  if (change->verb == Change::Verb::kAdd ||
-      change->verb == Change::Verb::kExempt) {
-    if (absl::Status s = CheckListable(*target); !s.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, ".target: ", s.message()));
-    }
+  if (status.ok() && (change->verb == Change::Verb::kAdd ||
+                      change->verb == Change::Verb::kExempt)) {
+    const auto rule = context.name_rules.find(change->list);
+    status = CheckListable(written->target, rule == context.name_rules.end()
+                                                ? NameRule::kHost
+                                                : rule->second);
   }
-  change->target = *std::move(target);
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(place, ".target: ", status.message()));
+  }
+  if (!written->ascii.empty()) {
+    *note = AsciiNote(change->verb, words.target, written->ascii);
+  }
+  change->target = std::move(written->target);
+  return absl::OkStatus();
+}
+
+absl::Status FillIn(const ChangeWords& words, const Json* values,
+                    const std::string& place, const ChangeContext& context,
+                    Change* change, std::string* note) {
+  if (absl::Status s = ParseVerb(words.verb, place, change); !s.ok()) return s;
+  if (absl::Status s = FillInTarget(words, place, context, change, note);
+      !s.ok()) {
+    return s;
+  }
   if (absl::Status s = TakeValues(values, place + ".values", &change->values);
       !s.ok()) {
     return s;
@@ -107,7 +132,8 @@ absl::Status FillIn(const ChangeWords& words, const Json* values,
         absl::StrCat(place, ".values: only an \"add\" has values"));
   }
   if (!words.expires.empty()) {
-    absl::StatusOr<int64_t> expires = ParseExpiry(words.expires, now_seconds);
+    absl::StatusOr<int64_t> expires =
+        ParseExpiry(words.expires, context.now_seconds);
     if (!expires.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat(place, ".expires: ", expires.status().message()));
@@ -119,8 +145,8 @@ absl::Status FillIn(const ChangeWords& words, const Json* values,
 
 absl::StatusOr<Change> ChangeFromJson(const Json& json,
                                       const std::string& place,
-                                      const std::string& default_list,
-                                      int64_t now_seconds) {
+                                      const ChangeContext& context,
+                                      std::string* note) {
   Change change;
   ChangeWords words;
   ObjectReader reader(json, place);
@@ -128,7 +154,7 @@ absl::StatusOr<Change> ChangeFromJson(const Json& json,
   // Without a source an "add" is the operator's own, every other change
   // speaks of the whole list.
   change.source = words.verb == "add" ? "manual" : "";
-  change.list = default_list;
+  change.list = context.default_list;
   reader.Take("list", &change.list);
   reader.Take("source", &change.source);
   reader.Take("target", &words.target);
@@ -152,7 +178,8 @@ absl::StatusOr<Change> ChangeFromJson(const Json& json,
     return absl::InvalidArgumentError(absl::StrCat(
         place, ".target: missing; give an address, a prefix or a name"));
   }
-  if (absl::Status status = FillIn(words, values, place, now_seconds, &change);
+  if (absl::Status status =
+          FillIn(words, values, place, context, &change, note);
       !status.ok()) {
     return status;
   }
@@ -438,7 +465,8 @@ Json ToJson(const DumpSummary& summary) {
   return json;
 }
 
-Json ToJson(const ChangeRequest& request, const ChangeResult& result) {
+Json ToJson(const ChangeRequest& request, const ChangeResult& result,
+            const std::vector<std::string>& notes) {
   Json json;
   json["sequence"] = result.sequence;
   json["dry_run"] = request.dry_run;
@@ -458,6 +486,9 @@ Json ToJson(const ChangeRequest& request, const ChangeResult& result) {
       one["target"] = request.changes[i].target.ToString();
     }
     one["outcome"] = OutcomeWord(result.outcomes[i]);
+    if (i < notes.size() && !notes[i].empty()) {
+      one["notes"] = Json::array({notes[i]});
+    }
     results.push_back(std::move(one));
   }
   json["counts"] = std::move(counts);
@@ -466,7 +497,8 @@ Json ToJson(const ChangeRequest& request, const ChangeResult& result) {
 }
 
 absl::StatusOr<ChangeRequest> ChangeRequestFromJson(
-    const Json& json, const std::string& default_list, int64_t now_seconds) {
+    const Json& json, const ChangeContext& context,
+    std::vector<std::string>* notes) {
   ChangeRequest request;
   ObjectReader reader(json, "");
   reader.Take("actor", &request.actor);
@@ -493,10 +525,11 @@ absl::StatusOr<ChangeRequest> ChangeRequestFromJson(
   }
   request.changes.reserve(changes->size());
   for (size_t i = 0; i < changes->size(); ++i) {
-    absl::StatusOr<Change> change =
-        ChangeFromJson((*changes)[i], absl::StrCat("changes[", i, "]"),
-                       default_list, now_seconds);
+    std::string note;
+    absl::StatusOr<Change> change = ChangeFromJson(
+        (*changes)[i], absl::StrCat("changes[", i, "]"), context, &note);
     if (!change.ok()) return change.status();
+    if (notes != nullptr) notes->push_back(std::move(note));
     request.changes.push_back(*std::move(change));
   }
   return request;

@@ -6,6 +6,7 @@
 #define RBLD_CONTROL_JSON_CODEC_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "store/import.h"
 #include "store/listing.h"
 #include "store/publisher.h"
+#include "store/target.h"
 #include "store/value.h"
 #include "zones/dump.h"
 
@@ -33,16 +35,27 @@ Json ToJson(const DatasetInfo& dataset);
 Json ToJson(const ListInfo& list);
 Json ToJson(const ImportSummary& summary);
 Json ToJson(const DumpSummary& summary);
-// `request` is what `result` answers.
-Json ToJson(const ChangeRequest& request, const ChangeResult& result);
+// `request` is what `result` answers; `notes` as of ChangeRequestFromJson.
+Json ToJson(const ChangeRequest& request, const ChangeResult& result,
+            const std::vector<std::string>& notes = {});
+
+// What a request for changes is read with.
+struct ChangeContext {
+  // Fills in for a change that names no list; without one such a change is an
+  // error.
+  std::string default_list;
+  int64_t now_seconds = 0;  // durations count from here
+  // By list; others have NameRule::kHost.
+  std::map<std::string, NameRule> name_rules;
+};
 
 // What a request body for POST /v1/changes says. An unknown key, a missing one
 // and a value of the wrong kind are InvalidArgument with their place, as in
-// "changes[3].target: …". `default_list` fills in for a change that names no
-// list; without one such a change is an error. Durations count from
-// `now_seconds`.
+// "changes[3].target: …". `*notes`, if it is not null, gets one text for each
+// change: what must be said of it, such as the xn-- form of its name, or "".
 absl::StatusOr<ChangeRequest> ChangeRequestFromJson(
-    const Json& json, const std::string& default_list, int64_t now_seconds);
+    const Json& json, const ChangeContext& context,
+    std::vector<std::string>* notes = nullptr);
 
 // The inverse of ChangeRequestFromJson, for clients.
 Json ToJson(const ChangeRequest& request);

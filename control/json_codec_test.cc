@@ -16,7 +16,7 @@ absl::StatusOr<ChangeRequest> Read(const std::string& text,
                                    const std::string& default_list = "") {
   const absl::StatusOr<Json> json = ParseJson(text);
   if (!json.ok()) return json.status();
-  return ChangeRequestFromJson(*json, default_list, kNow);
+  return ChangeRequestFromJson(*json, {default_list, kNow, {}});
 }
 
 std::string ErrorOf(const std::string& text) {
@@ -73,7 +73,7 @@ TEST(ChangeRequestFromJson, ComesBackFromItsJson) {
     "actor":"a","why":"w","request":"q","dry_run":true,"if_sequence":7})");
   ASSERT_TRUE(sent.ok()) << sent.status();
   const absl::StatusOr<ChangeRequest> got =
-      ChangeRequestFromJson(ToJson(*sent), "", kNow);
+      ChangeRequestFromJson(ToJson(*sent), {"", kNow, {}});
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(JsonText(ToJson(*got)), JsonText(ToJson(*sent)));
   EXPECT_EQ(got->changes[0].expires, kNow + 5 * 3600);

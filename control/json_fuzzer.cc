@@ -84,7 +84,7 @@ std::string FuzzOne(absl::string_view text) {
   const absl::StatusOr<Json> again = ParseJson(once);
   FuzzCheck(again.ok() && JsonText(*again) == once);
   const absl::StatusOr<ChangeRequest> request =
-      ChangeRequestFromJson(*json, "only", kNow);
+      ChangeRequestFromJson(*json, {"only", kNow, {}});
   const bool of_relay_tests = IsOfRelayTests(*json);
   if (!request.ok()) {
     FuzzCheck(!request.status().message().empty());
@@ -99,7 +99,7 @@ std::string FuzzOne(absl::string_view text) {
   }
   const Json written = ToJson(*request);
   const absl::StatusOr<ChangeRequest> reread =
-      ChangeRequestFromJson(written, "", kNow);
+      ChangeRequestFromJson(written, {"", kNow, {}});
   FuzzCheck(reread.ok() && JsonText(ToJson(*reread)) == JsonText(written));
   return "good";
 }

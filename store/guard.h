@@ -19,6 +19,7 @@ struct ListPolicy {
   bool allow_special_purpose = false;     // RFC 6890's registries
   std::vector<IpPrefix> allowed_special;  // or only these parts of them
   bool allow_any_code = false;            // codes outside 127/8
+  NameRule names = NameRule::kHost;       // for who writes names: CheckListable
   std::vector<Target> never;              // the list's own never-list
 };
 

@@ -1,7 +1,7 @@
 #include "store/target.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -11,6 +11,9 @@ namespace rbld {
 namespace {
 
 constexpr size_t kMaxLabelBytes = 63;  // RFC 1035 §2.3.4
+constexpr size_t kMaxLabels = 127;     // of one byte each
+constexpr char kNameTooLong[] =
+    "the name is longer than 255 bytes (RFC 1035 §2.3.4)";
 constexpr size_t kMaxShownBytes = 80;  // of hostile text in a message
 
 std::string Quoted(absl::string_view text) {
@@ -32,17 +35,86 @@ absl::Status NotATarget(absl::string_view text, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(Quoted(text), ": ", why));
 }
 
-bool IsNameByte(char c) {
-  return c > ' ' && c < 0x7f && c != '*' && c != '"' && c != '\\' && c != ';' &&
-         c != '@';
+// What a name's text shows as it stands. A dot and a backslash mean something
+// in it, "*." in front, too; lines of `rblctl add -` end at '#'.
+bool IsPlainByte(char c) {
+  return c > ' ' && c < 0x7f && c != '.' && c != '\\' && c != '*' && c != '#';
+}
+
+// A byte by its number, "\042" (RFC 1035 §5.1).
+void AppendNumbered(char c, std::string* out) {
+  const auto byte = static_cast<uint8_t>(c);
+  out->push_back('\\');
+  out->push_back(static_cast<char>('0' + byte / 100));
+  out->push_back(static_cast<char>('0' + byte / 10 % 10));
+  out->push_back(static_cast<char>('0' + byte % 10));
 }
 
 // Text that only an address, prefix or range is written with. A top-level
-// domain is never all digits (RFC 3696 §2), so no real name is lost.
+// domain is never all digits (RFC 3696 §2), so no real name is lost; a name
+// that looks so is written with an escape.
 bool LooksLikeAddress(absl::string_view text) {
+  if (absl::StrContains(text, '\\')) return false;
   if (std::count(text.begin(), text.end(), ':') >= 2) return true;
   return absl::ascii_isdigit(static_cast<unsigned char>(text[0])) &&
-         text.find_first_not_of("0123456789./-") == absl::string_view::npos;
+         text.find_first_not_of("0123456789./-") == absl::string_view::npos &&
+         text.find_first_of("./") != absl::string_view::npos;
+}
+
+// Takes the byte behind a backslash: "\." or "\046" (RFC 1035 §5.1). `*at` is
+// behind the backslash and moves to the last character of the escape.
+bool TakeEscape(absl::string_view text, size_t* at, char* byte) {
+  if (*at == text.size()) return false;
+  const auto is_digit = [&](size_t i) {
+    return i < text.size() &&
+           absl::ascii_isdigit(static_cast<unsigned char>(text[i]));
+  };
+  if (!is_digit(*at)) {
+    *byte = text[*at];
+    return absl::ascii_isprint(static_cast<unsigned char>(*byte));
+  }
+  if (!is_digit(*at + 1) || !is_digit(*at + 2)) return false;
+  const int number = (text[*at] - '0') * 100 + (text[*at + 1] - '0') * 10 +
+                     (text[*at + 2] - '0');
+  *at += 2;
+  *byte = static_cast<char>(number);
+  return number <= 255;
+}
+
+// Appends the wire form of one label of `text`.
+absl::Status AppendLabel(absl::string_view text, absl::string_view label,
+                         std::string* wire) {
+  if (label.empty()) return NotATarget(text, "a label of the name is empty");
+  const size_t start = wire->size();
+  wire->push_back('\0');
+  for (size_t i = 0; i < label.size(); ++i) {
+    char byte = label[i];
+    if (byte == '\\') {
+      ++i;
+      if (!TakeEscape(label, &i, &byte)) {
+        return NotATarget(text,
+                          "behind a backslash stands a character, or three "
+                          "digits up to 255 (RFC 1035 §5.1)");
+      }
+    } else if (!IsPlainByte(byte) && byte != '#') {
+      std::string escaped;
+      AppendNumbered(byte, &escaped);
+      return NotATarget(
+          text, absl::StrCat(
+                    "not an address, and as a name it has a character that no "
+                    "host or domain has; to name a listing that has it, write "
+                    "it as ",
+                    escaped));
+    }
+    wire->push_back(absl::ascii_tolower(static_cast<unsigned char>(byte)));
+  }
+  const size_t bytes = wire->size() - start - 1;
+  if (bytes > kMaxLabelBytes) {
+    return NotATarget(
+        text, "a label of the name is longer than 63 bytes (RFC 1035 §2.3.4)");
+  }
+  (*wire)[start] = static_cast<char>(bytes);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Target> ParseName(absl::string_view text) {
@@ -55,42 +127,83 @@ absl::StatusOr<Target> ParseName(absl::string_view text) {
     scope = NameScope::kWithSubdomains;
     rest.remove_prefix(1);
   }
-  if (!rest.empty() && rest.back() == '.') rest.remove_suffix(1);
-  if (rest.empty()) {
+  if (rest.empty() || rest == ".") {
     return NotATarget(text, "that is no name; the root cannot be listed");
   }
-  // From the last label to the first, so that no second buffer is needed.
+  // Where the labels end; a final dot ends the last one.
+  std::array<size_t, kMaxLabels> ends;
+  size_t labels = 0;
+  for (size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] == '\\') {
+      ++i;
+    } else if (rest[i] == '.') {
+      if (labels == kMaxLabels) return NotATarget(text, kNameTooLong);
+      ends[labels++] = i;
+    }
+  }
+  const bool has_final_dot = labels > 0 && ends[labels - 1] + 1 == rest.size();
+  if (!has_final_dot) {
+    if (labels == kMaxLabels) return NotATarget(text, kNameTooLong);
+    ends[labels++] = rest.size();
+  }
   std::string wire;
   wire.reserve(rest.size() + 1);
-  size_t end = rest.size();
-  while (true) {
-    const size_t dot =
-        end == 0 ? absl::string_view::npos : rest.rfind('.', end - 1);
-    const size_t start = dot == absl::string_view::npos ? 0 : dot + 1;
-    const absl::string_view label = rest.substr(start, end - start);
-    if (label.empty()) return NotATarget(text, "a label of the name is empty");
-    if (label.size() > kMaxLabelBytes) {
-      return NotATarget(
-          text,
-          "a label of the name is longer than 63 bytes (RFC 1035 §2.3.4)");
-    }
-    wire.push_back(static_cast<char>(label.size()));
-    for (const char c : label) {
-      if (!IsNameByte(c)) {
-        return NotATarget(text,
-                          "not an address, and as a name it has a character "
-                          "that no listed name may have");
-      }
-      wire.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
-    }
-    if (start == 0) break;
-    end = start - 1;
+  for (size_t i = labels; i-- > 0;) {
+    const size_t start = i == 0 ? 0 : ends[i - 1] + 1;
+    const absl::Status status =
+        AppendLabel(text, rest.substr(start, ends[i] - start), &wire);
+    if (!status.ok()) return status;
   }
   if (wire.size() > static_cast<size_t>(kMaxNameBytes)) {
-    return NotATarget(text,
-                      "the name is longer than 255 bytes (RFC 1035 §2.3.4)");
+    return NotATarget(text, kNameTooLong);
   }
   return Target::OfName(std::move(wire), scope);
+}
+
+void AppendNameText(absl::string_view reversed_wire, std::string* text) {
+  std::array<absl::string_view, kMaxLabels> labels;
+  size_t count = 0;
+  for (size_t i = 0; i < reversed_wire.size() && count < kMaxLabels;) {
+    const size_t label_bytes = static_cast<uint8_t>(reversed_wire[i]);
+    labels[count++] = reversed_wire.substr(i + 1, label_bytes);
+    i += 1 + label_bytes;
+  }
+  for (size_t i = count; i-- > 0;) {
+    for (const char c : labels[i]) {
+      if (IsPlainByte(c)) {
+        text->push_back(c);
+      } else if (c == '.' || c == '\\') {
+        text->push_back('\\');
+        text->push_back(c);
+      } else {
+        AppendNumbered(c, text);
+      }
+    }
+    if (i > 0) text->push_back('.');
+  }
+}
+
+// "192.0.2.0/255.255.255.0", or what was wrong with the text.
+absl::StatusOr<Target> ParseWithNetmask(absl::string_view text,
+                                        const absl::Status& status) {
+  const size_t slash = text.find('/');
+  uint32_t mask = 0;
+  int bits = 0;
+  if (slash == absl::string_view::npos ||
+      !ParseDottedQuad(text.substr(slash + 1), &mask)) {
+    return status;
+  }
+  const absl::string_view address = text.substr(0, slash);
+  if (!ParseNetmask(mask, &bits)) {
+    if (mask == 0 || !ParseNetmask(~mask, &bits)) return status;
+    return NotATarget(
+        text, absl::StrCat("a wildcard mask is not read here; write ", address,
+                           "/", bits, " if that is meant"));
+  }
+  const absl::StatusOr<IpPrefix> prefix =
+      ParseIpPrefix(absl::StrCat(address, "/", bits));
+  if (!prefix.ok()) return prefix.status();
+  return Target::OfPrefix(*prefix);
 }
 
 absl::Status BadKey(absl::string_view why) {
@@ -119,21 +232,25 @@ absl::StatusOr<Target> Target::Parse(absl::string_view text) {
   if (text.empty()) return NotATarget(text, "no address and no name");
   const absl::StatusOr<IpPrefix> prefix = ParseIpPrefix(text);
   if (prefix.ok()) return OfPrefix(*prefix);
-  if (LooksLikeAddress(text)) return prefix.status();
+  if (LooksLikeAddress(text)) return ParseWithNetmask(text, prefix.status());
   return ParseName(text);
 }
 
 std::string Target::ToString() const {
   if (!is_name()) return prefix_.ToString();
-  switch (scope_) {
-    case NameScope::kExact:
-      return NameText(reversed_wire_);
-    case NameScope::kSubdomains:
-      return absl::StrCat("*.", NameText(reversed_wire_));
-    case NameScope::kWithSubdomains:
-      return absl::StrCat(".", NameText(reversed_wire_));
+  std::string text;
+  if (scope_ == NameScope::kSubdomains) text = "*.";
+  if (scope_ == NameScope::kWithSubdomains) text = ".";
+  const size_t start = text.size();
+  AppendNameText(reversed_wire_, &text);
+  // What would be read as an address, as the sign for the standard input or as
+  // JSON begins with an escape instead.
+  if (LooksLikeAddress(text) || text == "-" || text[0] == '{') {
+    std::string escaped;
+    AppendNumbered(text[start], &escaped);
+    text.replace(start, 1, escaped);
   }
-  return NameText(reversed_wire_);
+  return text;
 }
 
 void Target::AppendKey(std::string* key) const {
@@ -191,7 +308,7 @@ absl::StatusOr<Target> Target::ConsumeKey(absl::string_view* bytes) {
   return OfPrefix(prefix);
 }
 
-absl::Status CheckListable(const Target& target) {
+absl::Status CheckListable(const Target& target, NameRule rule) {
   if (!target.is_name()) return absl::OkStatus();
   const std::string text = target.ToString();
   const absl::string_view wire = target.reversed_wire();
@@ -218,36 +335,21 @@ absl::Status CheckListable(const Target& target) {
   }
   const size_t top_bytes = static_cast<uint8_t>(wire[0]);
   const absl::string_view top = wire.substr(1, top_bytes);
+  const bool is_single = top_bytes + 1 == wire.size();
+  if (is_single && rule == NameRule::kAny) return absl::OkStatus();
   if (std::all_of(top.begin(), top.end(),
                   [](unsigned char c) { return absl::ascii_isdigit(c); })) {
     return NotATarget(text,
                       "ends in a number, as no name does; a mistyped address?");
   }
-  if (top_bytes + 1 == wire.size() && target.scope() == NameScope::kExact) {
+  if (is_single && target.scope() == NameScope::kExact) {
     return absl::InvalidArgumentError(absl::StrCat(
         Quoted(text),
         " is neither an address nor a name with a dot; to list a whole "
         "top-level domain write .",
-        text));
+        text, "; a list of hashes or the like needs names = \"any\""));
   }
   return absl::OkStatus();
-}
-
-std::string NameText(absl::string_view reversed_wire) {
-  if (reversed_wire.empty()) return ".";
-  std::vector<absl::string_view> labels;
-  for (size_t i = 0; i < reversed_wire.size();) {
-    const size_t label_bytes = static_cast<uint8_t>(reversed_wire[i]);
-    labels.push_back(reversed_wire.substr(i + 1, label_bytes));
-    i += 1 + label_bytes;
-  }
-  std::string text;
-  text.reserve(reversed_wire.size());
-  for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-    if (!text.empty()) text.push_back('.');
-    text.append(label->data(), label->size());
-  }
-  return text;
 }
 
 }  // namespace rbld

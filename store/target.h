@@ -34,11 +34,12 @@ class Target {
   // `reversed_wire` as reversed_wire() below; the caller vouches for it.
   static Target OfName(std::string reversed_wire, NameScope scope);
 
-  // Text as operators and feeds write it: an address, a CIDR prefix, a name,
+  // Text as operators and feeds write it: an address, a CIDR prefix (of IPv4
+  // with a netmask, too, "192.0.2.0/255.255.255.0"), a name,
   // ".name" (with its subdomains) or "*.name" (only those). Names are lowered;
-  // a trailing dot is allowed. In names a label is 1 to 63 bytes of any
-  // printable ASCII but space, '*', '"', '\\', ';' and '@'. Text of four
-  // numbers that is no address is an error, not a name.
+  // a trailing dot is allowed. A label is 1 to 63 bytes of printable ASCII but
+  // blanks, '*' and '\', or of any bytes written as "\." or "\046" (RFC 1035
+  // §5.1). Text of four numbers that is no address is an error, not a name.
   static absl::StatusOr<Target> Parse(absl::string_view text);
 
   TargetKind kind() const { return kind_; }
@@ -51,7 +52,10 @@ class Target {
   // those of all its subdomains.
   const std::string& reversed_wire() const { return reversed_wire_; }
 
-  // What Parse reads.
+  // What Parse reads back as the same target, whatever bytes a name has. Dots
+  // and backslashes inside labels are written "\." and "\\"; blanks, '*', '#'
+  // and what is not printable ASCII as "\DDD", and so is the first byte of a
+  // name that would be read as something else, such as "1.2.3.4".
   std::string ToString() const;
 
   // The bytes that sort targets in the store: kind, then address and prefix
@@ -75,16 +79,21 @@ class Target {
   std::string reversed_wire_;
 };
 
-// Ok for addresses, and for names that somebody can mean when they list
-// something new: host and domain names (letters, digits, hyphens, underscores)
-// of two labels or more; one label only with its subdomains (".label"); no last
-// label of digits alone, which is a mistyped address. InvalidArgument says what
-// it looks like instead and what to do. What a store holds already may be other
-// names.
-absl::Status CheckListable(const Target& target);
+// What may be listed as a name.
+enum class NameRule : uint8_t {
+  // Host and domain names: labels of letters, digits, hyphens and underscores,
+  // two of them or more; one label only with its subdomains (".label"); no last
+  // label of digits alone, which is a mistyped address.
+  kHost,
+  // These, and any single label of such characters, such as a hash.
+  kAny,
+};
 
-// "a.example.com" for "\3com\7example\1a"; "." for "".
-std::string NameText(absl::string_view reversed_wire);
+// Ok for addresses, and for names that somebody can mean when they list
+// something new. InvalidArgument says what it looks like instead and what to
+// do. What a store holds already may be other names.
+absl::Status CheckListable(const Target& target,
+                           NameRule rule = NameRule::kHost);
 
 }  // namespace rbld
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -56,16 +57,62 @@ TEST(Target, NamesThePrefixThatWasMeantWhenHostBitsAreSet) {
             "meant?");
 }
 
+TEST(Target, ReadsANetmaskAsAPrefixLength) {
+  EXPECT_EQ(Target::Parse("8.1.1.0/255.255.255.0").value().ToString(),
+            "8.1.1.0/24");
+  EXPECT_EQ(Target::Parse("8.1.1.1/255.255.255.255").value().ToString(),
+            "8.1.1.1");
+  EXPECT_EQ(Why("8.1.1.1/255.255.255.0"),
+            "\"8.1.1.1/24\" has bits set behind the prefix; was 8.1.1.0/24 "
+            "meant?");
+  EXPECT_EQ(Why("8.1.1.0/0.0.0.255"),
+            "\"8.1.1.0/0.0.0.255\": a wildcard mask is not read here; write "
+            "8.1.1.0/24 if that is meant");
+  for (const char* text : {"8.1.1.0/255.0.255.0", "8.1.1.0/0.0.0.0",
+                           "8.1.1.0/24.0.0.0", "8.1/255.255.0.0"}) {
+    EXPECT_FALSE(Target::Parse(text).ok()) << text;
+  }
+}
+
+TEST(CheckListable, TakesHostsAndWhereTheListSaysSoSingleLabels) {
+  const auto listable = [](absl::string_view text, NameRule rule) {
+    return CheckListable(Target::Parse(text).value(), rule).ok();
+  };
+  for (const char* text :
+       {"192.0.2.1", "a.example", ".zip", "*.zip", "_x.-y-.example"}) {
+    EXPECT_TRUE(listable(text, NameRule::kHost)) << text;
+    EXPECT_TRUE(listable(text, NameRule::kAny)) << text;
+  }
+  for (const char* text :
+       {"foo", "d41d8cd98f00b204", "12345678", "a_b-c", ".1"}) {
+    EXPECT_FALSE(listable(text, NameRule::kHost)) << text;
+    EXPECT_TRUE(listable(text, NameRule::kAny)) << text;
+  }
+  for (const char* text :
+       {"8.67.1.1:8080", "https://x.example/y", "a.8.8.1234", "a,b", "a\\.b",
+        "a=b", "b\\195\\188.example", "\\049.2.3.4", "foo:80", "user@host"}) {
+    EXPECT_FALSE(listable(text, NameRule::kHost)) << text;
+    EXPECT_FALSE(listable(text, NameRule::kAny)) << text;
+  }
+}
+
 TEST(Target, RejectsWhatCannotBeAName) {
   EXPECT_EQ(Why(""), "\"\": no address and no name");
   EXPECT_EQ(Why("."), "\".\": that is no name; the root cannot be listed");
   EXPECT_EQ(Why("a..example"), "\"a..example\": a label of the name is empty");
   EXPECT_EQ(Why("a.*.example"),
             "\"a.*.example\": not an address, and as a name it has a character "
-            "that no listed name may have");
+            "that no host or domain has; to name a listing that has it, write "
+            "it as \\042");
   EXPECT_EQ(Why(std::string("a\0b", 3)),
             "\"a\\x00b\": not an address, and as a name it has a character "
-            "that no listed name may have");
+            "that no host or domain has; to name a listing that has it, write "
+            "it as \\000");
+  for (const char* text : {"a\\", "a\\1", "a\\12", "a\\256", "a\\1.23", "a\\\t",
+                           "..", "a\\..", ".a..", "*..a"}) {
+    EXPECT_EQ(Target::Parse(text).ok(), absl::string_view(text) == "a\\..")
+        << text;
+  }
   EXPECT_EQ(Why(std::string(64, 'x') + ".example"),
             "\"" + std::string(64, 'x') +
                 ".example\": a label of the name is longer than 63 bytes (RFC "
@@ -79,6 +126,99 @@ TEST(Target, LimitsANameTo255Bytes) {
   const std::string three = label + "." + label + "." + label + ".";
   EXPECT_TRUE(Target::Parse(three + std::string(61, 'b')).ok());
   EXPECT_FALSE(Target::Parse(three + std::string(62, 'b')).ok());
+}
+
+Target Named(const std::vector<std::string>& labels,
+             NameScope scope = NameScope::kExact) {
+  std::string wire;
+  for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+    wire.push_back(static_cast<char>(label->size()));
+    wire += *label;
+  }
+  return Target::OfName(wire, scope);
+}
+
+TEST(Target, WritesNamesThatNoHostHasSoThatTheyReadBack) {
+  const struct {
+    Target target;
+    const char* text;
+  } kNames[] = {
+      {Named({"a;b"}), "a;b"},
+      {Named({"q", "example;s"}), "q.example;s"},
+      {Named({"a.b", "example"}), "a\\.b.example"},
+      {Named({"a.", "."}), "a\\..\\."},
+      {Named({"back\\slash", "example"}), "back\\\\slash.example"},
+      {Named({"a b", "example"}), "a\\032b.example"},
+      {Named({"b\xc3\xbc", "example"}), "b\\195\\188.example"},
+      {Named({std::string("\0", 1), "\x7f"}), "\\000.\\127"},
+      {Named({"*", "example"}), "\\042.example"},
+      {Named({"*", "example"}, NameScope::kSubdomains), "*.\\042.example"},
+      {Named({"h#1"}, NameScope::kWithSubdomains), ".h\\0351"},
+      {Named({"1", "2", "3", "4"}), "\\049.2.3.4"},
+      {Named({"1", "2", "3", "999"}), "\\049.2.3.999"},
+      {Named({"2001:db8::1"}), "\\050001:db8::1"},
+      {Named({"a:b:c", "x"}, NameScope::kWithSubdomains), ".\\097:b:c.x"},
+      {Named({"8", "67", "1", "1:8080"}), "8.67.1.1:8080"},
+      {Named({"||ads", "example^"}), "||ads.example^"},
+      {Named({"user@host"}), "user@host"},
+      {Named({"\"q\""}), "\"q\""},
+      {Named({"{x}"}), "\\123x}"},
+      {Named({"-"}), "\\045"},
+      {Named({"-", "example"}), "-.example"},
+      {Named({"12345"}), "12345"},
+  };
+  for (const auto& name : kNames) {
+    EXPECT_EQ(name.target.ToString(), name.text);
+    const absl::StatusOr<Target> back = Target::Parse(name.text);
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, name.target) << name.text;
+  }
+}
+
+TEST(Target, EveryNameReadsBack) {
+  std::mt19937 random(20261201);
+  const auto below = [&](size_t limit) { return random() % limit; };
+  // What means something in texts comes often.
+  const std::string common = ".\\*#{-:/0129ab ;@\"";
+  for (int i = 0; i < 100'000; ++i) {
+    std::string wire;
+    size_t labels = 1 + below(i % 10 == 0 ? 127 : 4);
+    while (labels-- > 0) {
+      size_t bytes = 1 + below(i % 10 == 1 ? 63 : 3);
+      if (wire.size() + 1 + bytes > static_cast<size_t>(kMaxNameBytes)) break;
+      wire.push_back(static_cast<char>(bytes));
+      while (bytes-- > 0) {
+        char byte = below(4) == 0 ? static_cast<char>(below(256))
+                                  : common[below(common.size())];
+        if (byte >= 'A' && byte <= 'Z') byte = 'z';
+        wire.push_back(byte);
+      }
+    }
+    const Target target =
+        Target::OfName(wire, static_cast<NameScope>(1 + below(3)));
+    const std::string text = target.ToString();
+    const absl::StatusOr<Target> back = Target::Parse(text);
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(*back, target) << text;
+    for (const char c : text) ASSERT_TRUE(c > ' ' && c < 0x7f) << text;
+  }
+}
+
+// Bytes that earlier versions wrote as they stand in names.
+TEST(Target, ReadsTheNamesOfEarlierTexts) {
+  std::string label;
+  for (char c = '!'; c < 0x7f; ++c) {
+    if (c == '*' || c == '"' || c == '\\' || c == ';' || c == '@' || c == '.' ||
+        (c >= 'A' && c <= 'Z')) {
+      continue;
+    }
+    label.push_back(c);
+    if (label.size() == 20 || c == '~') {
+      EXPECT_EQ(Target::Parse(label + ".example").value(),
+                Named({label, "example"}));
+      label.clear();
+    }
+  }
 }
 
 TEST(Target, KeysReadBackAndLeaveTheRest) {
@@ -138,11 +278,6 @@ TEST(Target, ContainersSortBeforeWhatTheyContain) {
   for (int i = 6; i + 1 < static_cast<int>(order.size()); ++i) {
     EXPECT_LT(keys[i], keys[i + 1]) << order[i];
   }
-}
-
-TEST(NameText, WritesLabelsFromTheHostUp) {
-  EXPECT_EQ(NameText(std::string("\3com\7example\1a")), "a.example.com");
-  EXPECT_EQ(NameText(""), ".");
 }
 
 }  // namespace

@@ -284,6 +284,9 @@ int RunLists(const RblctlContext& context) {
     facts.Row("special space", policy.value("allow_special_purpose", false)
                                    ? "may be listed"
                                    : "never listed");
+    facts.Row("names", TextOf(policy, "names") == "any"
+                           ? "hosts, domains and single labels"
+                           : "hosts and domains");
     facts.Row("never listed", Joined(policy["never"]));
   }
   PrintDatasets(context, result);

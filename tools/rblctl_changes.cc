@@ -229,7 +229,21 @@ class ChangeSender {
         ++found->second;
       }
       if (TextOf(one, "outcome") == "not_found") ++not_found_;
-      if (results_.size() < kMaxResultsShown) results_.push_back(one);
+      if (results_.size() < kMaxResultsShown) {
+        results_.push_back(one);
+        ShowNotes(one);
+      }
+    }
+  }
+
+  // What must be said of a change that was made.
+  void ShowNotes(const Json& result) const {
+    const auto notes = result.find("notes");
+    if (context_.json() || notes == result.end()) return;
+    for (const Json& note : *notes) {
+      if (!note.is_string()) continue;
+      context_.err() << "rblctl: " << Printable(note.get<std::string>())
+                     << "\n";
     }
   }
 

@@ -99,6 +99,51 @@ TEST_F(RblctlTest, UsageErrorsExit2) {
   EXPECT_EQ(Sequence(), 0u);
 }
 
+TEST_F(RblctlTest, NamesOfAnImportAreRemovedByTheTextThatFindShows) {
+  const std::string feed = WriteFile(
+      "odd.dnset", "a;b\na\\.b.example\na\\032b.example\n8.8.8.8\n-\n{x}\n");
+  ASSERT_EQ(Ctl({"import", "--source", "f", "--format", "dnset", feed}).code,
+            kExitDone);
+  const std::vector<std::string> names = {
+      "a;b",         "a\\.b.example", "a\\032b.example",
+      "\\056.8.8.8", "\\045",         "\\123x}"};
+  const std::string found = Ctl({"find"}).out;
+  for (const std::string& name : names) {
+    EXPECT_TRUE(Has(found, name)) << name << "\n" << found;
+    EXPECT_EQ(Ctl({"show", name}).code, kExitDone) << name;
+  }
+  EXPECT_EQ(Ctl({"remove", names[0]}).out.substr(0, 12), "a;b: removed");
+  std::string rest;
+  for (size_t i = 1; i < names.size(); ++i) rest += names[i] + "\n";
+  EXPECT_TRUE(Has(Ctl({"remove", "-"}, rest).out, "5 removed"));
+  EXPECT_EQ(Ctl({"history", names[1]}).code, kExitDone);
+}
+
+TEST_F(RblctlTest, SaysWhatANameInUtf8IsListedAs) {
+  Result result = Ctl({"add", "bücher.example"});
+  EXPECT_EQ(result.out, "xn--bcher-kva.example: added (relays, sequence 1)\n");
+  EXPECT_EQ(result.err,
+            "rblctl: bücher.example is listed as xn--bcher-kva.example\n");
+  EXPECT_TRUE(
+      Has(Ctl({"show", "bücher.example"}).out, "xn--bcher-kva.example"));
+  EXPECT_TRUE(Has(Ctl({"find", "--within", "bücher.example"}).out,
+                  "xn--bcher-kva.example"));
+  result = Ctl({"remove", "-"}, "bücher.example\n");
+  EXPECT_EQ(result.out, "1 removed (sequence 2)\n");
+  EXPECT_TRUE(Has(result.err, "is read as xn--bcher-kva.example"));
+  result = Ctl({"add", "☃.example"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, "UTS #46")) << result.err;
+}
+
+TEST_F(RblctlTest, ANetmaskIsAPrefixLength) {
+  EXPECT_EQ(Ctl({"add", "8.1.1.0/255.255.255.0"}).out.substr(0, 17),
+            "8.1.1.0/24: added");
+  const Result result = Ctl({"add", "8.1.1.1/255.255.255.0"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_TRUE(Has(result.err, "was 8.1.1.0/24 meant?")) << result.err;
+}
+
 TEST_F(RblctlTest, WithoutADaemonItExits4AndSaysWhatToDo) {
   Result result = Run({"--socket", world_.directory() + "/none", "status"});
   EXPECT_EQ(result.code, kExitNoDaemon);

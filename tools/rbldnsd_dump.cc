@@ -23,6 +23,7 @@
 #include "zones/config.h"
 #include "zones/dump.h"
 #include "zones/rbldnsd/file_dataset.h"
+#include "zones/rfc1035_text.h"
 #include "zones/zone_stream.h"
 
 namespace rbld {
@@ -73,7 +74,7 @@ class FileStore : public PinnedStore {
     const FileDataset& data = Data(list);
     for (ResolvedName name : data.names) {
       // `$` is the entry, whatever name is asked for.
-      const std::string entry = NameText(name.reversed_wire);
+      const std::string entry = SubjectOfName(name.reversed_wire);
       name.exact = Shared(data, name.exact, &entry);
       name.below = Shared(data, name.below, &entry);
       if (!sink(name)) break;

@@ -15,6 +15,7 @@
 #include "zones/config_settings.h"
 #include "zones/config_zone.h"
 #include "zones/dump_format.h"
+#include "zones/written_target.h"
 
 namespace rbld {
 namespace {
@@ -110,9 +111,12 @@ absl::Status FinishList(const TomlNode& node, Config* config,
                      first->second, "; give this one another name"));
   }
   for (const auto& [text, never_node] : draft.never) {
-    absl::StatusOr<Target> target = Target::Parse(text);
-    if (!target.ok()) return never_node.Error(target.status().message());
-    list.policy.never.push_back(*std::move(target));
+    absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(text);
+    if (!written.ok()) return never_node.Error(written.status().message());
+    // A guard that can match nothing would be a false comfort.
+    const absl::Status s = CheckListable(written->target, NameRule::kAny);
+    if (!s.ok()) return never_node.Error(s.message());
+    list.policy.never.push_back(std::move(written->target));
   }
   if (const absl::Status s = FinishValues(draft, &list); !s.ok()) return s;
   config->lists.push_back(std::move(list));

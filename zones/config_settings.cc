@@ -132,6 +132,17 @@ absl::Status Refusal(const TomlNode& node, ZoneDraft* out) {
   return absl::OkStatus();
 }
 
+absl::Status ReadNameRule(const TomlNode& node, ListDraft* out) {
+  std::string text;
+  if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
+  if (text != "host" && text != "any") {
+    return node.Error(absl::StrCat(
+        "\"", text, "\" is no rule of names; use \"host\" or \"any\""));
+  }
+  out->list.policy.names = text == "any" ? NameRule::kAny : NameRule::kHost;
+  return absl::OkStatus();
+}
+
 absl::Status Combine(const TomlNode& node, ZoneDraft* out) {
   std::string text;
   if (absl::Status s = node.ReadString(&text); !s.ok()) return s;
@@ -475,6 +486,10 @@ const std::vector<Setting<ListDraft>>& ListSettings() {
        [](const TomlNode& node, ListDraft* out) {
          return node.ReadBool(&out->list.policy.allow_any_code);
        }},
+      {{"names", "string", "\"host\"", false,
+        "which names may be added: \"host\": host and domain names, a single "
+        "label only as `.label`; \"any\": single labels, such as hashes, too"},
+       ReadNameRule},
       {{"never", "array of strings", "[]", false,
         "addresses, prefixes and names (`.name` with its subdomains) that are "
         "never listed, nor is anything that contains them"},

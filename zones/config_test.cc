@@ -325,6 +325,29 @@ TEST(Config, RejectsAServingZoneWithoutAList) {
             std::string::npos);
 }
 
+TEST(Config, AListSaysWhichNamesItTakes) {
+  EXPECT_EQ(Full().lists[0].policy.names, NameRule::kHost);
+  EXPECT_EQ(ErrorWith("code = \"127.0.0.2\"",
+                      "code = \"127.0.0.2\"\nnames = \"any\""),
+            "ok");
+  EXPECT_NE(
+      ErrorWith("code = \"127.0.0.2\"", "code = \"127.0.0.2\"\nnames = \"all\"")
+          .find("\"all\" is no rule of names; use \"host\" or \"any\""),
+      std::string::npos);
+}
+
+TEST(Config, NeverListsAreOfHostsAndAddresses) {
+  const auto error_with = [](const char* never) {
+    return ErrorWith("\"198.51.100.1\"", absl::StrCat("\"", never, "\""));
+  };
+  for (const char* never : {"localhost", "bücher.example", "8.8.8.0/24"}) {
+    EXPECT_EQ(error_with(never), "ok") << never;
+  }
+  for (const char* never : {"8.8.8.8;8.8.4.4", "8.8.8.8:53", "b.example/x"}) {
+    EXPECT_NE(error_with(never), "ok") << never;
+  }
+}
+
 TEST(Config, RejectsCodesOutside127UnlessTheListAllowsThem) {
   EXPECT_NE(ErrorWith("code = \"127.0.0.2\"", "code = \"10.0.0.1\"")
                 .find("/etc/rbld.toml:21:8: list.code: the code 10.0.0.1 is "

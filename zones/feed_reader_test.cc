@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "zones/feed_test_util.h"
@@ -108,7 +110,8 @@ TEST(PlainFeed, SaysWhyALineIsRejected) {
             "is meant");
   EXPECT_EQ(WhyPlain("address,first_seen"),
             "1: \"address\" is neither an address nor a name with a dot; to "
-            "list a whole top-level domain write .address");
+            "list a whole top-level domain write .address; a list of hashes or "
+            "the like needs names = \"any\"");
   EXPECT_EQ(WhyPlain("!8.8.8.8"),
             "1: exclusions are not part of the plain format; use an rbldnsd "
             "format such as ip4set or dnset");
@@ -261,6 +264,85 @@ TEST(PlainFeed, TakesHostAndDomainNames) {
                   "*.wild.example\n1-2-3.example\nlocal-shop.example\n")
                 .rejected,
             Strings{});
+}
+
+TEST(PlainFeed, ListsNamesInUtf8ByTheirXnFormAndSaysSo) {
+  const ReadResult result = Plain(
+      "bücher.example remark\n.STRASSE-ß.example\nb\xfc"
+      "cher.example\n"
+      "☃.example\nbücher.example/x\n１.２.３.４\nplain.example # ü\n");
+  EXPECT_EQ(result.entries, (Strings{"xn--bcher-kva.example 127.0.0.2",
+                                     ".xn--strasse--xya.example 127.0.0.2",
+                                     "plain.example 127.0.0.2"}));
+  EXPECT_EQ(result.warned, (Strings{"1: listed as xn--bcher-kva.example",
+                                    "2: listed as .xn--strasse--xya.example"}));
+  ASSERT_EQ(result.rejected.size(), 4u);
+  EXPECT_EQ(result.rejected[0],
+            "3: the name has bytes above 127, but is not UTF-8; give its xn-- "
+            "form");
+  EXPECT_THAT(result.rejected[1], ::testing::HasSubstr("UTS #46"));
+  EXPECT_THAT(result.rejected[2], ::testing::HasSubstr("\"/\""));
+  EXPECT_THAT(result.rejected[3], ::testing::HasSubstr("becomes 1.2.3.4"));
+}
+
+TEST(JsonFeed, ListsNamesInUtf8ByTheirXnFormAndSaysSo) {
+  const ReadResult result = ReadText(
+      "{\"target\":\"bücher.example\"}\n{\"exempt\":\".ü.example\"}\n"
+      "{\"target\":\"☃.example\"}\n{\"target\":\"ü\"}\n",
+      FeedFormat::kJsonLines);
+  EXPECT_EQ(result.entries,
+            (Strings{"xn--bcher-kva.example 127.0.0.2", "!.xn--tda.example"}));
+  EXPECT_EQ(result.warned, (Strings{"1: listed as xn--bcher-kva.example",
+                                    "2: exempted as .xn--tda.example"}));
+  EXPECT_EQ(result.rejected.size(), 2u);
+}
+
+TEST(PlainFeed, TakesSingleLabelsWhereTheListSaysSo) {
+  ListPolicy policy;
+  policy.names = NameRule::kAny;
+  const std::string text =
+      "d41d8cd98f00b204e9800998ecf8427e\n12345678\nfoo\nbücher\n"
+      "10-20 x\nx.example\n1.2.3\nfoo:80\nhttps://x.example/\n";
+  const ReadResult result = Plain(text, policy);
+  EXPECT_EQ(
+      result.entries,
+      (Strings{"d41d8cd98f00b204e9800998ecf8427e 127.0.0.2",
+               "12345678 127.0.0.2", "foo 127.0.0.2", "xn--bcher-kva 127.0.0.2",
+               "10-20 127.0.0.2", "x.example 127.0.0.2"}));
+  EXPECT_EQ(result.rejected.size(), 3u);
+  EXPECT_EQ(Plain(text).entries, Strings{"x.example 127.0.0.2"});
+  FeedOptions options;
+  options.format = FeedFormat::kJsonLines;
+  EXPECT_EQ(ReadText("{\"target\":\"foo\"}\n", options, policy).entries,
+            Strings{"foo 127.0.0.2"});
+}
+
+// zones/testdata/dump_2e82121.jsonl is what that commit wrote of a list.
+TEST(JsonFeed, ADumpOfAnEarlierCommitLosesNothing) {
+  std::ifstream file("zones/testdata/dump_2e82121.jsonl");
+  std::stringstream text;
+  text << file.rdbuf();
+  FeedOptions options;
+  options.format = FeedFormat::kJsonLines;
+  options.source = "manual";
+  const ReadResult result = ReadText(text.str(), options);
+  EXPECT_EQ(result.rejected, Strings{});
+  const Strings expected = {"8.8.4.0/24 127.0.0.9 seen \"here\"",
+                            "foo 127.0.0.2 bad $",
+                            ".zip 127.0.0.9 seen \"here\"",
+                            "||ads.example.com^ 127.0.0.2 bad $",
+                            "8.67.1.1:8080 127.0.0.2 bad $",
+                            "a,b\\035c.example 127.0.0.9 seen \"here\"",
+                            "plain.example 127.0.0.9 seen \"here\"",
+                            "https://x.example/y 127.0.0.9 seen \"here\"",
+                            "bad.example.com(phishing) 127.0.0.2 bad $",
+                            "2a00::/32 127.0.0.9 seen \"here\"",
+                            "!ok(fine).example"};
+  EXPECT_THAT(result.entries, ::testing::UnorderedElementsAreArray(expected));
+  // The exemption of the whole list belongs to no dataset.
+  EXPECT_EQ(result.counts.other_source, 1u);
+  ASSERT_EQ(result.warned.size(), 7u);
+  EXPECT_THAT(result.warned[0], ::testing::HasSubstr("it is of a dump"));
 }
 
 TEST(PlainFeed, RejectsNulAndControlBytes) {

@@ -23,8 +23,12 @@ class JsonReader : public FeedFormatReader {
       ++counts_->other_source;
       return absl::OkStatus();
     } else {
-      status = CheckName(*entry, number, text);
+      std::string warning;
+      status = CheckName(*entry, &warning);
       if (status.ok()) status = Add(*std::move(entry));
+      if (status.ok() && !warning.empty()) {
+        import_->Warn(number, text, warning);
+      }
     }
     if (status.ok()) {
       ++counts_->entries;
@@ -44,15 +48,18 @@ class JsonReader : public FeedFormatReader {
   }
 
   // Dumps of earlier versions have names that nobody could list today.
-  absl::Status CheckName(const JsonEntry& entry, uint64_t number,
-                         absl::string_view text) {
-    const absl::Status status = CheckListable(entry.target);
+  absl::Status CheckName(const JsonEntry& entry, std::string* warning) const {
+    if (!entry.ascii.empty()) {
+      *warning = absl::StrCat(entry.exemption ? "exempted as " : "listed as ",
+                              entry.ascii);
+    }
+    const absl::Status status =
+        CheckListable(entry.target, import_->policy().names);
     const bool is_of_a_dump =
         !entry.source.empty() && entry.details.created != 0;
     if (status.ok() || !is_of_a_dump) return status;
-    import_->Warn(number, text,
-                  absl::StrCat(status.message(),
-                               "; listed all the same, since it is of a dump"));
+    *warning = absl::StrCat(status.message(),
+                            "; listed all the same, since it is of a dump");
     return absl::OkStatus();
   }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "zones/duration.h"
+#include "zones/written_target.h"
 
 namespace rbld {
 namespace {
@@ -126,9 +127,10 @@ absl::Status TakeTarget(const std::string& key, const json& value,
                         JsonEntry* entry) {
   std::string text;
   if (absl::Status s = TakeString(key, value, &text); !s.ok()) return s;
-  absl::StatusOr<Target> target = Target::Parse(text);
-  if (!target.ok()) return target.status();
-  entry->target = *std::move(target);
+  absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(text);
+  if (!written.ok()) return written.status();
+  entry->target = std::move(written->target);
+  entry->ascii = std::move(written->ascii);
   entry->exemption = key == "exempt";
   return absl::OkStatus();
 }

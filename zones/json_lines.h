@@ -34,6 +34,7 @@ struct JsonEntry {
   bool exemption = false;
   bool whole_list = false;  // of an exemption: its scope
   Target target;
+  std::string ascii;   // of a target in UTF-8: WrittenTarget::ascii
   std::string source;  // empty: not said
   ValueSet values;     // empty: not said
   EntryDetails details;

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/numeric/bits.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "zones/feed_formats.h"
+#include "zones/written_target.h"
 
 namespace rbld {
 namespace {
@@ -236,9 +237,11 @@ class PlainReader : public FeedFormatReader {
     }
     const absl::string_view line = SkipBlanks(text);
     if (line.empty() || IsComment(line)) return absl::OkStatus();
-    const absl::Status status = ReadEntry(line);
+    std::string warning;
+    const absl::Status status = ReadEntry(line, &warning);
     if (status.ok()) {
       ++counts_->entries;
+      if (!warning.empty()) import_->Warn(number, text, warning);
     } else {
       import_->Reject(number, text, status.message());
     }
@@ -254,7 +257,8 @@ class PlainReader : public FeedFormatReader {
     return column;
   }
 
-  absl::Status ReadEntry(absl::string_view line) {
+  // `*warning` stays empty if there is nothing to say of a line that is taken.
+  absl::Status ReadEntry(absl::string_view line, std::string* warning) {
     if (HasControlBytes(line)) {
       return absl::InvalidArgumentError(
           "the line has a control character or a NUL byte");
@@ -279,14 +283,14 @@ class PlainReader : public FeedFormatReader {
         return AddRange(absl::StrCat(entry, "-", last));
       }
     }
-    absl::StatusOr<Target> target = Target::Parse(entry);
-    if (target.ok() && !target->is_name()) {
-      const char* const other =
-          OtherFormat(line, entry, rest, &target->prefix());
+    absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(entry);
+    if (written.ok() && !written->target.is_name()) {
+      const IpPrefix& prefix = written->target.prefix();
+      const char* const other = OtherFormat(line, entry, rest, &prefix);
       if (other != nullptr) return absl::InvalidArgumentError(other);
-      return AddAddress(entry, target->prefix(), rest);
+      return AddAddress(entry, prefix, rest);
     }
-    if (!target.ok() && absl::StrContains(entry, '-') &&
+    if (!written.ok() && absl::StrContains(entry, '-') &&
         !absl::StrContains(entry, '/') &&
         (absl::ascii_isdigit(entry[0]) || absl::StrContains(entry, ':'))) {
       const absl::Status status = CheckRemarks(entry, rest);
@@ -296,10 +300,14 @@ class PlainReader : public FeedFormatReader {
     const char* const other = OtherFormat(line, entry, rest, nullptr);
     if (other != nullptr) return absl::InvalidArgumentError(other);
     if (const absl::Status s = CheckRemarks(entry, rest); !s.ok()) return s;
-    if (!target.ok()) return MaskOrError(entry, target.status());
-    const absl::Status status = CheckListable(*target);
+    if (!written.ok()) return written.status();
+    const absl::Status status =
+        CheckListable(written->target, import_->policy().names);
     if (!status.ok()) return status;
-    return import_->AddListing(*target, values_);
+    if (!written->ascii.empty()) {
+      *warning = absl::StrCat("listed as ", written->ascii);
+    }
+    return import_->AddListing(written->target, values_);
   }
 
   // An address or prefix and what follows it. A second column that is an
@@ -342,11 +350,12 @@ class PlainReader : public FeedFormatReader {
                        " and ", second, "; write each in a line of its own"));
     }
     int mask_bits = 0;
-    if (prefix.family == Family::kIpv4 && IsNetmask(last->ipv4(), &mask_bits)) {
+    if (prefix.family == Family::kIpv4 &&
+        ParseNetmask(last->ipv4(), &mask_bits)) {
       return AddParsed(absl::StrCat(entry, "/", mask_bits));
     }
     if (prefix.family == Family::kIpv4 && last->ipv4() != 0 &&
-        IsNetmask(~last->ipv4(), &mask_bits)) {
+        ParseNetmask(~last->ipv4(), &mask_bits)) {
       return absl::InvalidArgumentError(
           absl::StrCat(second, " reads as a wildcard mask; write ", entry, "/",
                        mask_bits, " if that is meant"));
@@ -364,27 +373,6 @@ class PlainReader : public FeedFormatReader {
     const absl::StatusOr<Target> target = Target::Parse(text);
     if (!target.ok()) return target.status();
     return import_->AddListing(*target, values_);
-  }
-
-  // "192.0.2.0/255.255.255.0", or what was wrong with the entry.
-  absl::Status MaskOrError(absl::string_view entry,
-                           const absl::Status& status) {
-    const size_t slash = entry.find('/');
-    uint32_t mask = 0;
-    int bits = 0;
-    if (slash == absl::string_view::npos ||
-        !ParseDottedQuad(entry.substr(slash + 1), &mask) ||
-        !IsNetmask(mask, &bits)) {
-      return status;
-    }
-    return AddParsed(absl::StrCat(entry.substr(0, slash), "/", bits));
-  }
-
-  // 255.… with its ones together; 255.255.255.255 is a /32.
-  static bool IsNetmask(uint32_t mask, int* bits) {
-    if (mask >> 24 != 255 || (~mask & (~mask + 1)) != 0) return false;
-    *bits = absl::popcount(mask);
-    return true;
   }
 
   // A log of pairs is no list of ranges.

@@ -63,16 +63,7 @@ class ImportSink : public EntrySink {
 
   absl::Status AddName(const Target& name, bool excluded,
                        ValueReader::Number values) override {
-    // Targets of the store can be written and read back as text.
-    const absl::StatusOr<Target> target = Target::Parse(name.ToString());
-    if (!target.ok()) return target.status();
-    if (!target->is_name()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "\"", target->ToString(),
-          "\" reads as an address, not as a name; put addresses into an ip4set "
-          "or ip6trie file"));
-    }
-    return Add(*target, excluded, values);
+    return Add(name, excluded, values);
   }
 
   absl::Status CheckValues(const ValueSet& values) override {

@@ -189,11 +189,50 @@ TEST(Dnset, TakesNamesInEveryScope) {
             (Strings{"x.example 127.0.0.2 one $", "*.y.example 127.0.0.2",
                      ".z.example 127.0.0.3", "!ok.z.example", "!*.no.z.example",
                      "tld 127.0.0.2"}));
-  EXPECT_EQ(Why("8.8.8.8", FeedFormat::kDnset),
-            "1: \"8.8.8.8\" reads as an address, not as a name; put addresses "
-            "into an ip4set or ip6trie file");
   EXPECT_EQ(Entries("a..b.example\n", FeedFormat::kDnset),
             Strings{"a.b.example 127.0.0.2"});
+}
+
+TEST(Dnset, TakesEveryNameAsItStandsAndWarnsOfOddOnes) {
+  const ReadResult result = ReadText(
+      "a;b\n"
+      "q.example;s\n"
+      "a\\.b.example\n"
+      "a\\032b.example\n"
+      "b\xc3\xbc"
+      "cher.example\n"
+      "\\*.example\n"
+      "8.8.8.8\n"
+      "!2001:db8::1\n"
+      "fine.example\n",
+      FeedFormat::kDnset);
+  EXPECT_EQ(result.rejected, Strings{});
+  EXPECT_EQ(result.entries,
+            (Strings{"a;b 127.0.0.2", "q.example;s 127.0.0.2",
+                     "a\\.b.example 127.0.0.2", "a\\032b.example 127.0.0.2",
+                     "b\\195\\188cher.example 127.0.0.2",
+                     "\\042.example 127.0.0.2", "\\056.8.8.8 127.0.0.2",
+                     "!\\050001:db8::1", "fine.example 127.0.0.2"}));
+  ASSERT_EQ(result.warned.size(), 8u);
+  EXPECT_EQ(result.warned[0],
+            "1: the name is not one of hosts or domains (letters, digits, "
+            "hyphens, underscores); it is taken as it stands, as rbldnsd does");
+  EXPECT_EQ(result.warned[6],
+            "7: the name ends in a number, as no host's does; it is taken as "
+            "it stands, as rbldnsd does, but addresses belong into an ip4set "
+            "or ip6trie file");
+}
+
+TEST(Dnset, ALineIsRejectedOrWarnedOfAndNotBoth) {
+  ListPolicy policy;
+  policy.never = {Target::Parse("a;b").value()};
+  FeedOptions options;
+  options.format = FeedFormat::kDnset;
+  const ReadResult result = ReadText("a;b\nc;d\n", options, policy);
+  EXPECT_EQ(result.entries, Strings{"c;d 127.0.0.2"});
+  EXPECT_EQ(result.rejected.size(), 1u);
+  ASSERT_EQ(result.warned.size(), 1u);
+  EXPECT_EQ(result.warned[0].substr(0, 2), "2:");
 }
 
 TEST(Dnhash, AnImportListsForAllAtOnce) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/dumps/interop_test_base.h"
+#include "zones/rfc1035_text.h"
 
 namespace rbld {
 namespace {
@@ -167,7 +168,7 @@ void DumpInterop::AskNames() {
   ZoneStream stream(config_.zones[0], *pin_);
   ASSERT_TRUE(stream
                   .Names([&](const ZoneName& node) {
-                    const std::string name = NameText(node.reversed_wire);
+                    const std::string name = SubjectOfName(node.reversed_wire);
                     for (const char* below :
                          {"", "q.", "ok.", "y.", "q.no.", "Q.www."}) {
                       Ask(absl::StrCat(below, name));

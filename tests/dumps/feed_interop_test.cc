@@ -6,6 +6,7 @@
 #include "tests/dumps/interop_test_base.h"
 #include "zones/byte_source.h"
 #include "zones/feed_reader.h"
+#include "zones/rfc1035_text.h"
 
 namespace rbld {
 namespace {
@@ -182,7 +183,7 @@ TEST_P(FeedInterop, RbldnsdAndRbldReadTheSameFile) {
   ZoneStream stream(config_.zones[0], *pin_);
   ASSERT_TRUE(stream
                   .Names([&](const ZoneName& node) {
-                    const std::string name = NameText(node.reversed_wire);
+                    const std::string name = SubjectOfName(node.reversed_wire);
                     for (const char* below : {"", "q.", "q.r.", "ok."}) {
                       Ask(absl::StrCat(below, name));
                     }

@@ -39,19 +39,29 @@ absl::Status BeforeSections() {
 
 constexpr absl::string_view kAnotherKindUrl = "rbld/another-kind";
 
-// A host or domain name by its syntax (RFC 1123 §2.1), with underscores.
-bool IsHostName(absl::string_view wire) {
-  for (size_t i = 0; i < wire.size();) {
-    const size_t bytes = static_cast<uint8_t>(wire[i]);
-    for (const char c : wire.substr(i + 1, bytes)) {
+// What to say of labels that are no host's or domain's by their syntax (RFC
+// 1123 §2.1), with underscores; null for those that are.
+const char* WhyOdd(absl::string_view labels) {
+  bool is_number = true;  // the label so far
+  for (size_t i = 0; i < labels.size();) {
+    const size_t bytes = static_cast<uint8_t>(labels[i]);
+    is_number = true;
+    for (const char c : labels.substr(i + 1, bytes)) {
       if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' &&
           c != '_') {
-        return false;
+        return "the name is not one of hosts or domains (letters, digits, "
+               "hyphens, underscores); it is taken as it stands, as rbldnsd "
+               "does";
       }
+      is_number &= absl::ascii_isdigit(static_cast<unsigned char>(c));
     }
     i += 1 + bytes;
   }
-  return true;
+  // RFC 3696 §2
+  return is_number ? "the name ends in a number, as no host's does; it is "
+                     "taken as it stands, as rbldnsd does, but addresses "
+                     "belong into an ip4set or ip6trie file"
+                   : nullptr;
 }
 
 // The end of an IPv6 prefix.
@@ -371,12 +381,11 @@ absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
   absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
   if (!excluded) values = ValuesOf(line.substr(end));
   if (!values.ok()) return values.status();
-  if (!IsHostName(absl::string_view(*wire).substr(0, wire->size() - 1))) {
-    sink_->Warn(
-        "the name is not one of hosts or domains (letters, digits, hyphens, "
-        "underscores); it is taken as it stands, as rbldnsd does");
-  }
-  return sink_->AddName(name, excluded, *values);
+  const char* const odd =
+      WhyOdd(absl::string_view(*wire).substr(0, wire->size() - 1));
+  const absl::Status status = sink_->AddName(name, excluded, *values);
+  if (status.ok() && odd != nullptr) sink_->Warn(odd);
+  return status;
 }
 
 absl::StatusOr<AccessRule> DatasetReader::RuleOf(absl::string_view text) {

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
+#include "zones/rfc1035_text.h"
 
 namespace rbld {
 namespace {
@@ -188,7 +189,7 @@ TEST_F(FileDatasetTest, ANameEndsAtABlankAndNowhereElse) {
   ASSERT_TRUE(data.ok()) << data.status();
   std::vector<std::string> names;
   for (const ResolvedName& name : (*data)->names) {
-    names.push_back(NameText(name.reversed_wire));
+    names.push_back(SubjectOfName(name.reversed_wire));
   }
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{
