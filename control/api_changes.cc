@@ -1,5 +1,9 @@
 // POST /v1/changes.
+#include <memory>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -45,6 +49,16 @@ absl::StatusOr<std::string> ApiRoutes::ListOrDefault(
       "name a list; there are: ", absl::StrJoin(ListNames(), ", ")));
 }
 
+std::string ApiRoutes::UnpublishedNote(const std::string& list,
+                                       TargetKind kind) const {
+  const std::shared_ptr<const Config> config = daemon_.config();
+  // A store without its configuration: nobody knows who publishes it.
+  if (config->zones.empty() && daemon_.Status().offline) return "";
+  if (IsPublished(*config, list, kind)) return "";
+  return absl::StrCat("no zone publishes ", KindWords(kind), " of the list ",
+                      list, ", so that DNS answers nothing of them");
+}
+
 ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
   absl::StatusOr<Json> json = ParseJson(request.body);
   if (!json.ok()) return ErrorResponse(json.status());
@@ -82,7 +96,15 @@ ApiResponse ApiRoutes::PostChanges(ApiRequest& request, const std::string&) {
   }
   const absl::StatusOr<ChangeResult> result = publisher_.Apply(*changes);
   if (!result.ok()) return ErrorResponse(result.status());
-  return JsonResponse(ToJson(*changes, *result, notes));
+  Json reply = ToJson(*changes, *result, notes);
+  std::set<std::string> unpublished;
+  for (const Change& change : changes->changes) {
+    if (change.verb != Change::Verb::kAdd) continue;
+    const std::string note = UnpublishedNote(change.list, change.target.kind());
+    if (!note.empty()) unpublished.insert(note);
+  }
+  if (!unpublished.empty()) reply["notes"] = unpublished;
+  return JsonResponse(reply);
 }
 
 }  // namespace rbld

@@ -1,5 +1,6 @@
 // POST /v1/imports.
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -153,6 +154,16 @@ Json SummaryToJson(const ImportSummary& summary, const FeedCounts& counts,
   return json;
 }
 
+// The kinds of what it lists.
+std::set<TargetKind> KindsOf(Import& import) {
+  std::set<TargetKind> kinds;
+  if (!import.ipv4().empty()) kinds.insert(TargetKind::kIpv4);
+  for (const Import::OtherEntry& entry : import.others()) {
+    if (!entry.exemption) kinds.insert(entry.target.kind());
+  }
+  return kinds;
+}
+
 }  // namespace
 
 ApiResponse ApiRoutes::PostImports(ApiRequest& request, const std::string&) {
@@ -189,12 +200,19 @@ ApiResponse ApiRoutes::PostImports(ApiRequest& request, const std::string&) {
     return ErrorResponse(StrictError(*import));
   }
 
-  auto run = [this, import, options, counts = *counts](
-                 const ProgressCallback& progress) -> absl::StatusOr<Json> {
+  Json notes = Json::array();
+  for (const TargetKind kind : KindsOf(*import)) {
+    const std::string note = UnpublishedNote(options.list, kind);
+    if (!note.empty()) notes.push_back(note);
+  }
+  auto run = [this, import, options, counts = *counts,
+              notes](const ProgressCallback& progress) -> absl::StatusOr<Json> {
     const absl::StatusOr<ImportSummary> summary =
         publisher_.RunImport(std::move(*import), options, progress);
     if (!summary.ok()) return summary.status();
-    return SummaryToJson(*summary, counts, options);
+    Json json = SummaryToJson(*summary, counts, options);
+    if (!notes.empty()) json["notes"] = notes;
+    return json;
   };
   if (WantsProgress(request)) return ProgressResponse(std::move(run));
   const absl::StatusOr<Json> json = run(nullptr);

@@ -23,18 +23,6 @@ Detail DetailFor(Role role) {
   return role == Role::kPublic ? Detail::kPublic : Detail::kFull;
 }
 
-const char* KindName(TargetKind kind) {
-  switch (kind) {
-    case TargetKind::kName:
-      return "name";
-    case TargetKind::kIpv4:
-      return "ipv4";
-    case TargetKind::kIpv6:
-      return "ipv6";
-  }
-  return "unknown";
-}
-
 const char* StateName(ZoneAnswer::State state) {
   switch (state) {
     case ZoneAnswer::State::kNotListed:

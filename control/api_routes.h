@@ -84,6 +84,9 @@ class ApiRoutes {
   // `list`, or the only one; an error that names the lists there are.
   absl::StatusOr<std::string> ListOrDefault(const std::string& list) const;
   std::vector<std::string> ListNames() const;
+  // What to say to whoever lists targets of that kind, if no zone publishes
+  // them; else "".
+  std::string UnpublishedNote(const std::string& list, TargetKind kind) const;
   Json ZoneToJson(const ZoneConfig& zone, bool whole) const;
 
   Publisher& publisher_;

@@ -212,6 +212,30 @@ absl::Status BadKey(absl::string_view why) {
 
 }  // namespace
 
+const char* KindName(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kName:
+      return "name";
+    case TargetKind::kIpv4:
+      return "ipv4";
+    case TargetKind::kIpv6:
+      return "ipv6";
+  }
+  return "unknown";
+}
+
+const char* KindWords(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kName:
+      return "names";
+    case TargetKind::kIpv4:
+      return "IPv4 addresses";
+    case TargetKind::kIpv6:
+      return "IPv6 addresses";
+  }
+  return "targets";
+}
+
 Target Target::OfPrefix(const IpPrefix& prefix) {
   Target target;
   target.kind_ =

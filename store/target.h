@@ -15,6 +15,10 @@ namespace rbld {
 // The values are those of docs/STORE_FORMAT.md.
 enum class TargetKind : uint8_t { kName = 1, kIpv4 = 4, kIpv6 = 6 };
 
+// "ipv4", "ipv6", "name"; "IPv4 addresses", "IPv6 addresses", "names".
+const char* KindName(TargetKind kind);
+const char* KindWords(TargetKind kind);
+
 // Which names a name target means. Values as in docs/STORE_FORMAT.md.
 enum class NameScope : uint8_t {
   kExact = 1,           // "example.com"

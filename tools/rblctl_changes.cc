@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -215,6 +216,15 @@ class ChangeSender {
     ++requests_;
     last_sequence_ = NumberOf(result, "sequence");
     if (context_.json()) context_.out() << JsonText(result) << "\n";
+    // Once for all the requests of a batch.
+    if (const auto notes = result.find("notes");
+        !context_.json() && notes != result.end()) {
+      Json fresh = Json::array();
+      for (const Json& note : *notes) {
+        if (said_.insert(JsonText(note)).second) fresh.push_back(note);
+      }
+      PrintNotes(context_, Json{{"notes", fresh}});
+    }
     const auto results = result.find("results");
     if (results == result.end()) return;
     for (const Json& one : *results) {
@@ -231,19 +241,8 @@ class ChangeSender {
       if (TextOf(one, "outcome") == "not_found") ++not_found_;
       if (results_.size() < kMaxResultsShown) {
         results_.push_back(one);
-        ShowNotes(one);
+        if (!context_.json()) PrintNotes(context_, one);
       }
-    }
-  }
-
-  // What must be said of a change that was made.
-  void ShowNotes(const Json& result) const {
-    const auto notes = result.find("notes");
-    if (context_.json() || notes == result.end()) return;
-    for (const Json& note : *notes) {
-      if (!note.is_string()) continue;
-      context_.err() << "rblctl: " << Printable(note.get<std::string>())
-                     << "\n";
     }
   }
 
@@ -277,6 +276,7 @@ class ChangeSender {
   uint64_t last_sequence_ = 0;
   std::vector<std::pair<std::string, uint64_t>> counts_;
   std::vector<Json> results_;
+  std::set<std::string> said_;
 };
 
 // Wide prefixes are seldom meant.

@@ -192,6 +192,15 @@ uint64_t NumberOf(const Json& object, const char* key) {
              : 0;
 }
 
+void PrintNotes(const RblctlContext& context, const Json& reply) {
+  const auto notes = reply.find("notes");
+  if (notes == reply.end()) return;
+  for (const Json& note : *notes) {
+    if (!note.is_string()) continue;
+    context.err() << "rblctl: " << Printable(note.get<std::string>()) << "\n";
+  }
+}
+
 std::string CodesOf(const Json& values) {
   std::vector<std::string> codes;
   for (const Json& value : values) codes.push_back(TextOf(value, "code"));

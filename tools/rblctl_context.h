@@ -81,6 +81,8 @@ std::string LocalTime(const Json& time, absl::string_view none = "");
 std::string LocalExpiry(const Json& time);
 std::string TextOf(const Json& object, const char* key);
 uint64_t NumberOf(const Json& object, const char* key);
+// The "notes" of a reply, or of one of its results, on standard error.
+void PrintNotes(const RblctlContext& context, const Json& reply);
 // "127.0.0.2, 127.0.0.4"
 std::string CodesOf(const Json& values);
 

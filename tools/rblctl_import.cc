@@ -301,6 +301,7 @@ int RunImportVerb(const RblctlContext& context) {
       PrintLines(context, summary, "rejected", "rejected_lines", "rejected");
       PrintLines(context, summary, "warned", "warned_lines",
                  "taken with a warning");
+      PrintNotes(context, summary);
     }
   }
   // Some files were taken and some were not: a part was done.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "store/target.h"
 #include "tools/rblctl_context.h"
 #include "tools/table.h"
 
@@ -19,9 +20,12 @@ std::string TargetPath(const std::string& target) {
 }
 
 // "IPv4 addresses" of "ipv4".
-const char* KindWords(const std::string& kind) {
-  if (kind == "ipv4") return "IPv4 addresses";
-  return kind == "ipv6" ? "IPv6 addresses" : "names";
+const char* WordsOfKind(const std::string& kind) {
+  for (const TargetKind one :
+       {TargetKind::kIpv4, TargetKind::kIpv6, TargetKind::kName}) {
+    if (kind == KindName(one)) return KindWords(one);
+  }
+  return "targets";
 }
 
 std::string ReasonsOf(const Json& values) {
@@ -222,7 +226,7 @@ int RunShow(const RblctlContext& context) {
       if (list.value("listed", false) || !list["listings"].empty() ||
           !list["exemptions"].empty() ||
           NumberOf(list, "listings_within") > 0) {
-        PrintPerList(context, list, KindWords(TextOf(report, "kind")),
+        PrintPerList(context, list, WordsOfKind(TextOf(report, "kind")),
                      zones_answer);
       }
     }

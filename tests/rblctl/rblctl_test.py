@@ -381,8 +381,21 @@ serial = "unixtime"
                       shown.out)
 
         # What no zone publishes is in no answer.
-        added = self.rbld.ctl("add", "8.113.0.5", "--list", "hidden")
+        added = self.rbld.ctl("add", "8.113.0.5", "8.113.0.6", "--list",
+                              "hidden")
         self.assertEqual(added.code, 0, added)
+        note = ("rblctl: no zone publishes %s of the list hidden, so that DNS "
+                "answers nothing of them\n")
+        self.assertEqual(added.err, note % "IPv4 addresses")
+        added = self.rbld.ctl("add", "good.example", "--list", "hidden")
+        self.assertEqual((added.code, added.err), (0, ""))
+        mixed = self.scratch.write(
+            "mixed.txt", "8.113.0.7\n2a00:1450::1\nworse.example\n")
+        imported = self.rbld.ctl("import", mixed, "--list", "hidden",
+                                 "--source", "mixed")
+        self.assertEqual(imported.code, 0, imported)
+        self.assertEqual(imported.err, note % "IPv4 addresses"
+                         + note % "IPv6 addresses")
         shown = self.rbld.ctl("show", "8.113.0.5")
         self.assertEqual(shown.code, 1, shown)
         self.assertIn("no zone publishes IPv4 addresses of this list",
@@ -454,6 +467,73 @@ serial = "unixtime"
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o660, path)
 
     # ---- the documentation ----
+
+    def test_every_key_that_the_api_gives_is_documented(self):
+        feed = self.scratch.write("watched.txt", "198.51.100.0/24\n")
+        with open(self.rbld.config_path, "a", encoding="utf-8") as config:
+            config.write("""
+[[list]]
+name = "other"
+[[dataset]]
+name = "watched"
+type = "ip4set"
+files = [%s]
+lists = ["other"]
+[[zone]]
+name = "other.rbld.test"
+lists = ["other"]
+ns = ["ns.rbld.test"]
+serial = "unixtime"
+[[zone.subzone]]
+name = "sub"
+lists = ["relays"]
+""" % json.dumps(feed))
+        reloaded = self.rbld.ctl("reload")
+        self.assertEqual(reloaded.code, 0, reloaded)
+        self.rbld.ctl("exempt", "192.0.2.1", "--list", "relays")
+        self.rbld.ctl("add", "192.0.2.1", "--list", "relays")
+        api = control.Control(self.rbld.socket_path)
+        self.addCleanup(api.close)
+        replies = [
+            api.request("POST", "/v1/changes", {"dry_run": True, "changes": [
+                {"verb": "add", "list": "relays", "target": "192.0.2.9"}]}),
+            api.request("POST", "/v1/dumps", {
+                "zone": self.rbld.zone, "formats": ["dnset", "jsonl"],
+                "directory": self.scratch.join("dumps")}),
+            api.request("POST", "/v1/reload", {}),
+            api.request("POST", "/v1/backup",
+                        {"directory": self.scratch.join("backup")}),
+        ]
+        for path in ("/v1/targets/192.0.2.1", "/v1/targets/198.51.100.7",
+                     "/v1/listings", "/v1/history?target=192.0.2.1",
+                     "/v1/audit", "/v1/lists", "/v1/lists/relays", "/v1/zones",
+                     "/v1/zones/other.rbld.test", "/v1/status", "/v1/stats"):
+            replies.append(api.request("GET", path))
+        with open(daemon.runfile("docs/CONTROL_API.md"),
+                  encoding="utf-8") as doc:
+            text = doc.read()
+        # In the text, `a` or `a.b`; in the examples, "a".
+        known = set(re.findall(r'"(\w+)":', text))
+        for code in re.findall(r"`([\w.]+)`", text):
+            known.update(code.split("."))
+        missing = set()
+
+        def look(value, place):
+            if isinstance(value, list):
+                for one in value:
+                    look(one, place)
+            elif isinstance(value, dict):
+                for key, one in value.items():
+                    if key not in known:
+                        missing.add(place + "." + key)
+                    # Its keys are names of other things.
+                    if place == ".queries" and key in ("totals", "zones"):
+                        continue
+                    look(one, place + "." + key)
+
+        for reply in replies:
+            look(reply, "")
+        self.assertEqual(sorted(missing), [])
 
     def test_every_curl_command_of_the_documentation_works(self):
         with open(daemon.runfile("docs/CONTROL_API.md"),
