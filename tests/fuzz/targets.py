@@ -44,8 +44,16 @@ TARGETS = (
                  "zones/rbldnsd_feed.cc", "zones/decompress.cc") + (
                      Parser("zones/feed_reader.cc", "PrecedenceOf"),),
         Plant("zones/plain_feed.cc",
-              "    const absl::Status status = CheckListable(*target);\n",
-              "target->reversed_wire().size() == 37")),
+              "    if (!written->ascii.empty()) {\n",
+              "written->target.reversed_wire().size() == 37")),
+    Target(
+        "written_target", "//zones:written_target_fuzzer",
+        "zones/corpus/written_target",
+        (Parser("zones/written_target.cc", ""),
+         Parser("store/target.cc", "Key|OfPrefix")),
+        Plant("zones/written_target.cc",
+              "  if (code == IDN2_OK) return std::string(ascii);\n",
+              "code == IDN2_OK && name.size() == 13")),
     Target(
         "json_lines", "//zones:json_lines_fuzzer", "zones/corpus/json_lines",
         _parsers("zones/json_lines.cc"),
