@@ -191,6 +191,7 @@ absl::StatusOr<Config> Daemon::Load() const {
           ? LoadConfig(options_.config_path)
           : ParseConfig(options_.config_text, options_.config_path);
   if (!config.ok()) return config;
+  for (const std::string& warning : config->warnings) LogWarning(warning);
   if (!options_.listen.empty()) config->listen = options_.listen;
   if (options_.workers > 0) config->workers = options_.workers;
   return config;

@@ -113,9 +113,16 @@ absl::Status FinishList(const TomlNode& node, Config* config,
   for (const auto& [text, never_node] : draft.never) {
     absl::StatusOr<WrittenTarget> written = ParseWrittenTarget(text);
     if (!written.ok()) return never_node.Error(written.status().message());
-    // A guard that can match nothing would be a false comfort.
-    const absl::Status s = CheckListable(written->target, NameRule::kAny);
-    if (!s.ok()) return never_node.Error(s.message());
+    // A guard that can match nothing is a false comfort. Some of them earlier
+    // versions took.
+    if (const absl::Status s = CheckListable(written->target, NameRule::kAny);
+        !s.ok()) {
+      if (text.find_first_of("\";@\\") != std::string::npos) {
+        return never_node.Error(s.message());
+      }
+      config->warnings.push_back(absl::StrCat(
+          never_node.Error(s.message()).message(), "; it guards nothing"));
+    }
     list.policy.never.push_back(std::move(written->target));
   }
   if (const absl::Status s = FinishValues(draft, &list); !s.ok()) return s;

@@ -151,6 +151,8 @@ struct RelayConfig {
 
 struct Config {
   std::string path;  // of the file, for messages
+  // What is taken, but perhaps not as it is meant: "FILE:LINE:COLUMN: …".
+  std::vector<std::string> warnings;
   // [store]
   std::string store_directory;
   uint64_t journal_max_changes = 20'000'000;
