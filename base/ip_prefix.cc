@@ -165,7 +165,12 @@ absl::StatusOr<std::vector<IpPrefix>> ParseIpRange(absl::string_view text) {
   absl::StatusOr<Address> first = ParseAddress(text.substr(0, dash));
   if (!first.ok()) return first.status();
   absl::StatusOr<Address> last = ParseAddress(text.substr(dash + 1));
-  if (!last.ok()) return last.status();
+  if (!last.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(last.status().message(),
+                     "; a range is two whole addresses, as in "
+                     "192.0.2.0-192.0.2.255"));
+  }
   if (first->family != last->family) {
     return absl::InvalidArgumentError(absl::StrCat(
         "\"", text.substr(0, 96), "\" mixes IPv4 and IPv6 in one range"));

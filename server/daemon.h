@@ -93,6 +93,8 @@ class Daemon : public DaemonControl {
   explicit Daemon(DaemonOptions options);
 
   absl::StatusOr<Config> Load() const;
+  static std::vector<ZoneSpec> SpecsOf(const Config& config,
+                                       const FileView& files);
   absl::StatusOr<std::shared_ptr<const ZoneTable>> BuildZones(
       const Config& config);
   absl::Status Init();

@@ -1,5 +1,4 @@
-// Sockets that the service manager opened (systemd.socket(5)) and passed by
-// LISTEN_FDS, as sd_listen_fds(3) says.
+// Serving the sockets that the service manager passed (base/service_sockets.h).
 //
 // Called while a program starts, by one thread.
 #ifndef RBLD_SERVER_PASSED_SOCKETS_H_
@@ -14,15 +13,6 @@
 #include "zones/config.h"
 
 namespace rbld {
-
-// The descriptors, close-on-exec from now on. The environment no longer names
-// them afterwards. None were passed: empty.
-std::vector<int> TakePassedSockets();
-
-// The addresses of what TakePassedSockets would take and SharePassedSockets
-// serve, each once: "127.0.0.1:5300". Leaves all as it is for the program that
-// this one becomes.
-std::vector<std::string> PassedAddresses();
 
 // One BoundAddress for each address, with a pair for each worker, which share
 // the same socket: each query goes to the one worker that takes it first. Of

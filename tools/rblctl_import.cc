@@ -57,7 +57,9 @@ absl::StatusOr<std::string> FormatByContent(absl::string_view beginning) {
     if (line.front() == ':' || line.front() == '$' || line.front() == '!') {
       return absl::InvalidArgumentError(
           "looks like a data file of rbldnsd; say which with --format ip4set, "
-          "ip4tset, ip4trie, ip6tset, ip6trie or dnset");
+          "ip4tset, ip4trie, ip6tset, ip6trie or dnset; of a zone file, such "
+          "as an RPZ, or of an ad blocker's list give the names alone, one a "
+          "line");
     }
     break;
   }

@@ -23,8 +23,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/service_sockets.h"
 #include "base/user.h"
-#include "server/passed_sockets.h"
 #include "tools/rbldnsd_dump.h"
 #include "tools/rbldnsd_front.h"
 
