@@ -142,7 +142,10 @@ TEST_F(ApiTest, NamesInUtf8MeanTheirXnFormAndTheReplySaysSo) {
   EXPECT_FALSE(results[2].contains("notes"));
   const Json shown = Body(Get("/v1/targets/bücher.example"));
   EXPECT_EQ(shown["target"], "xn--bcher-kva.example");
-  EXPECT_EQ(shown["listed"], true);
+  EXPECT_EQ(shown["lists"][0]["listed"], true);
+  // The only zone is of addresses.
+  EXPECT_EQ(shown["lists"][0]["published"], false);
+  EXPECT_EQ(shown["listed"], false);
   EXPECT_EQ(
       Body(Get("/v1/listings", {{"within", "bücher.example"}}))["listings"]
           .size(),
