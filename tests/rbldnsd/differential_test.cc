@@ -2,6 +2,7 @@
 // asked the same, answer for answer. What differs must be a row of the table
 // in differences.cc.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -60,7 +61,12 @@ DnsReply ReadReply(absl::string_view bytes) {
     for (const std::string& line : lines) {
       const std::vector<std::string> fields =
           absl::StrSplit(line, absl::MaxSplits('\t', 4));
-      records->insert(absl::StrCat(fields[1], " ", fields[3], " ", fields[4]));
+      // A compressed name has the case of the one that it points to.
+      const bool has_names =
+          fields[3] == "SOA" || fields[3] == "NS" || fields[3] == "MX";
+      records->insert(absl::StrCat(
+          fields[1], " ", fields[3], " ",
+          has_names ? absl::AsciiStrToLower(fields[4]) : fields[4]));
     }
   };
   take(packet.answers(), &reply.answers);
@@ -102,6 +108,7 @@ std::vector<DnsReply> WrongReplies(const DnsReply& right) {
 // Over all types.
 struct Totals {
   std::map<std::string, int> rows;
+  std::map<std::string, int> line_rows;
   int types = 0;
   int asked = 0;
   int listed = 0;
@@ -127,6 +134,10 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
       printf("  %-40s %d\n", name.c_str(), count);
       EXPECT_GT(count, 0) << name << ": the row explains nothing; remove it";
     }
+    for (const auto& [name, count] : totals.line_rows) {
+      printf("  %-40s %d lines\n", name.c_str(), count);
+      EXPECT_GT(count, 0) << name << ": no line is of this row";
+    }
   }
 
  protected:
@@ -151,12 +162,16 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
         spec.name = absl::StrCat("d", i, "-", d);
         spec.type = dataset.type;
         std::vector<std::string> names;
+        FilesForRbldnsd for_rbldnsd(dataset.type, &line_table_);
         for (size_t f = 0; f < dataset.files.size(); ++f) {
           names.push_back(absl::StrCat(spec.name, "-", f));
           spec.files.push_back(absl::StrCat(folder_, "/", names.back()));
-          ASSERT_TRUE(
-              WriteFileAtomically(spec.files.back(), dataset.files[f]).ok());
-          chmod(spec.files.back().c_str(), 0644);
+          WriteDataFile(spec.files.back(), dataset.files[f], nullptr);
+          const std::string theirs = for_rbldnsd.Next(dataset.files[f]);
+          if (theirs == dataset.files[f]) continue;
+          names.back() += "-rbldnsd";
+          WriteDataFile(absl::StrCat(folder_, "/", names.back()), theirs,
+                        spec.files.back().c_str());
         }
         specs_.push_back(absl::StrCat(zone.name, ":",
                                       DatasetTypeName(dataset.type), ":",
@@ -180,6 +195,17 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
     auto store = std::make_shared<StoreView>();
     store->values = std::make_shared<ValueTable>();
     snapshot_ = Snapshot::Build(*table, store, view);
+  }
+
+  // With the mtime of `like`, if not null: it may be a serial.
+  static void WriteDataFile(const std::string& path, const std::string& text,
+                            const char* like) {
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    chmod(path.c_str(), 0644);
+    struct stat found;
+    if (like == nullptr || stat(like, &found) != 0) return;
+    const timespec times[] = {found.st_mtim, found.st_mtim};
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
   }
 
   ZoneConfig ConfigOf(const std::string& name) const {
@@ -236,6 +262,7 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
   }
 
   std::string folder_;
+  std::vector<LineDifference> line_table_ = DeliberateLineDifferences();
   bool ns_in_answers_ = false;
   std::vector<TestedZone> zones_;
   std::vector<std::string> specs_;
@@ -259,8 +286,9 @@ TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
     ns_in_answers_ = server % 2 == 1;
     Generate(server, &random);
     ASSERT_FALSE(HasFatalFailure());
-    auto peer = Peer::StartRbldnsd(folder_, specs_,
-                                   {"-c", "0", ns_in_answers_ ? "-A" : "-a"});
+    auto peer = Peer::StartRbldnsd(
+        folder_, specs_, {"-c", "0", ns_in_answers_ ? "-A" : "-a"},
+        server % 3 == 2 ? OptionsPlace::kBehindZones : OptionsPlace::kFirst);
     ASSERT_TRUE(peer.ok()) << peer.status();
     for (const TestedZone& zone : zones_) {
       std::vector<Asked> all;
@@ -325,6 +353,9 @@ TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
   ++totals.types;
   totals.asked += asked;
   totals.listed += listed;
+  for (const LineDifference& row : line_table_) {
+    totals.line_rows[row.name] += row.count;
+  }
   for (size_t row = 0; row < table.size(); ++row) {
     printf("  %-40s %d\n", table[row].name, table[row].count);
     totals.rows[table[row].name] += table[row].count;
@@ -339,6 +370,11 @@ TEST(DifferencesTest, EveryRowIsDocumented) {
       ReadFile("docs/MIGRATING.md", 1 << 20);
   ASSERT_TRUE(page.ok()) << page.status();
   for (const Difference& difference : DeliberateDifferences()) {
+    EXPECT_TRUE(
+        absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
+        << difference.name;
+  }
+  for (const LineDifference& difference : DeliberateLineDifferences()) {
     EXPECT_TRUE(
         absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
         << difference.name;
