@@ -410,7 +410,7 @@ std::vector<LineDifference> DeliberateLineDifferences() {
     }
   });
 
-  // rbldnsd answers SERVFAIL for all of the dataset.
+  // rbldnsd does not start, or answers SERVFAIL for all of the dataset.
   add("a line that ends the loading",
       [](const Place& place, std::string* line) {
         if (place.type == DatasetType::kCombined  ? IsEntry(*line)

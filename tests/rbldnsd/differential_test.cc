@@ -119,39 +119,23 @@ Totals& AllTotals() {
   return *totals;
 }
 
-class DifferentialTest : public testing::TestWithParam<DatasetType> {
- public:
-  static constexpr int kTypes = 9;
-
-  static void TearDownTestSuite() {
-    const Totals& totals = AllTotals();
-    // A part of the types shows nothing of the table.
-    if (totals.types < kTypes) return;
-    printf("all types: %d queries, %.1f %% listed\n", totals.asked,
-           100.0 * totals.listed / totals.asked);
-    EXPECT_GE(totals.listed, totals.asked * 4 / 10);
-    for (const auto& [name, count] : totals.rows) {
-      printf("  %-40s %d\n", name.c_str(), count);
-      EXPECT_GT(count, 0) << name << ": the row explains nothing; remove it";
-    }
-    for (const auto& [name, count] : totals.line_rows) {
-      printf("  %-40s %d lines\n", name.c_str(), count);
-      EXPECT_GT(count, 0) << name << ": no line is of this row";
-    }
-  }
-
+// Zones that rbldnsd and rbld serve from the same files.
+class ServedZones {
  protected:
-  void Generate(int server, Random* random) {
-    folder_ = absl::StrCat(getenv("TEST_TMPDIR"), "/",
-                           DatasetTypeName(GetParam()), server);
+  // Writes the zones' files into a folder, for rbldnsd with the lines of the
+  // table rewritten.
+  void Serve(const std::string& folder,
+             const std::vector<GeneratedZone>& generated_zones,
+             std::vector<LineDifference>* line_table) {
+    folder_ = absl::StrCat(getenv("TEST_TMPDIR"), "/", folder);
     ASSERT_TRUE(MakeDirectories(folder_).ok());
     chmod(folder_.c_str(), 0755);
     zones_.clear();
     specs_.clear();
     configs_.clear();
     auto view = std::make_shared<FileView>();
-    for (int i = 0; i < kZonesPerServer; ++i) {
-      const GeneratedZone generated = GenerateZone(GetParam(), random);
+    for (size_t i = 0; i < generated_zones.size(); ++i) {
+      const GeneratedZone& generated = generated_zones[i];
       TestedZone zone;
       zone.name = absl::StrCat("z", i, ".test");
       zone.names = generated.names;
@@ -162,7 +146,7 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
         spec.name = absl::StrCat("d", i, "-", d);
         spec.type = dataset.type;
         std::vector<std::string> names;
-        FilesForRbldnsd for_rbldnsd(dataset.type, &line_table_);
+        FilesForRbldnsd for_rbldnsd(dataset.type, line_table);
         for (size_t f = 0; f < dataset.files.size(); ++f) {
           names.push_back(absl::StrCat(spec.name, "-", f));
           spec.files.push_back(absl::StrCat(folder_, "/", names.back()));
@@ -262,12 +246,46 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
   }
 
   std::string folder_;
-  std::vector<LineDifference> line_table_ = DeliberateLineDifferences();
   bool ns_in_answers_ = false;
   std::vector<TestedZone> zones_;
   std::vector<std::string> specs_;
   std::vector<ZoneConfig> configs_;
   std::shared_ptr<const Snapshot> snapshot_;
+};
+
+class DifferentialTest : public testing::TestWithParam<DatasetType>,
+                         protected ServedZones {
+ public:
+  static constexpr int kTypes = 9;
+
+  static void TearDownTestSuite() {
+    const Totals& totals = AllTotals();
+    // A part of the types shows nothing of the table.
+    if (totals.types < kTypes) return;
+    printf("all types: %d queries, %.1f %% listed\n", totals.asked,
+           100.0 * totals.listed / totals.asked);
+    EXPECT_GE(totals.listed, totals.asked * 4 / 10);
+    for (const auto& [name, count] : totals.rows) {
+      printf("  %-40s %d\n", name.c_str(), count);
+      EXPECT_GT(count, 0) << name << ": the row explains nothing; remove it";
+    }
+    for (const auto& [name, count] : totals.line_rows) {
+      printf("  %-40s %d lines\n", name.c_str(), count);
+      EXPECT_GT(count, 0) << name << ": no line is of this row";
+    }
+  }
+
+ protected:
+  void Generate(int server, Random* random) {
+    std::vector<GeneratedZone> zones;
+    for (int i = 0; i < kZonesPerServer; ++i) {
+      zones.push_back(GenerateZone(GetParam(), random));
+    }
+    Serve(absl::StrCat(DatasetTypeName(GetParam()), server), zones,
+          &line_table_);
+  }
+
+  std::vector<LineDifference> line_table_ = DeliberateLineDifferences();
 };
 
 TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
@@ -378,6 +396,78 @@ TEST(DifferencesTest, EveryRowIsDocumented) {
     EXPECT_TRUE(
         absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
         << difference.name;
+  }
+}
+
+class LineRowsTest : public testing::Test, protected ServedZones {};
+
+// Without its row each of these lines would be a difference.
+TEST_F(LineRowsTest, AreNeeded) {
+  struct Example {
+    const char* row;
+    DatasetType type;
+    std::string text;
+    const char* name;
+  };
+  const Example kExamples[] = {
+      {"lines over 64 KiB", DatasetType::kIp4Set,
+       absl::StrCat("1.2.3.4 ", std::string(70'000, 'x'), "\n"), "4.3.2.1"},
+      {"byte order mark", DatasetType::kIp4Set,
+       "\xef\xbb\xbf"
+       "1.2.3.4\n",
+       "4.3.2.1"},
+      {"carriage returns", DatasetType::kIp4Set, "1.2.3.4\r\n", "4.3.2.1"},
+      {"control characters", DatasetType::kIp4Set, "1.2.3.4 a\1\n", "4.3.2.1"},
+      {"comments behind $NS", DatasetType::kIp4Set,
+       "$NS 1h ns.example # the first\n", ""},
+  };
+  std::vector<LineDifference> table = DeliberateLineDifferences();
+  // One has a test of its own.
+  ASSERT_EQ(table.size(), std::size(kExamples) + 1);
+  std::vector<GeneratedZone> zones;
+  for (const Example& example : kExamples) {
+    zones.push_back({{{example.type, {example.text}}}, {}});
+  }
+  std::vector<LineDifference> no_rows;
+  Serve("lines", zones, &no_rows);
+  ASSERT_FALSE(HasFatalFailure());
+  auto peer = Peer::StartRbldnsd(folder_, specs_, {"-c", "0", "-a"});
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  for (size_t i = 0; i < zones.size(); ++i) {
+    const Example& example = kExamples[i];
+    const std::string query =
+        QueryBuilder()
+            .Question(absl::StrCat(example.name, *example.name ? "." : "", "z",
+                                   i, ".test"),
+                      *example.name ? RrType::kA : RrType::kNs)
+            .message();
+    const auto reply = (*peer)->AskAll({query});
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_FALSE(ReadReply(Ours(query)) == ReadReply((*reply)[0]))
+        << example.row << ": " << ReadReply((*reply)[0]).ToString();
+    std::vector<LineDifference> rows = DeliberateLineDifferences();
+    FilesForRbldnsd(example.type, &rows).Next(example.text);
+    for (const LineDifference& row : rows) {
+      EXPECT_EQ(row.count, row.name == absl::string_view(example.row))
+          << example.row;
+    }
+  }
+}
+
+// rbldnsd does not even start.
+TEST_F(LineRowsTest, ALineEndsTheLoading) {
+  const GeneratedZone kZones[] = {
+      {{{DatasetType::kGeneric, {"a A 1.2.3.4\nb MX 10\n"}}}, {}},
+      {{{DatasetType::kGeneric, {"a A 1.2.3.4\nb 1h30m A 1.2.3.4\n"}}}, {}},
+      {{{DatasetType::kCombined, {"stray\n$DATASET ip4set @\n"}}}, {}}};
+  for (const GeneratedZone& zone : kZones) {
+    for (std::vector<LineDifference> rows :
+         {std::vector<LineDifference>(), DeliberateLineDifferences()}) {
+      Serve("ends", {zone}, &rows);
+      ASSERT_FALSE(HasFatalFailure());
+      auto peer = Peer::StartRbldnsd(folder_, specs_, {"-c", "0"});
+      EXPECT_EQ(peer.ok(), !rows.empty()) << peer.status();
+    }
   }
 }
 

@@ -691,11 +691,12 @@ class Generator {
         "10.0.0.0/8", "192.0.2.1",   "::/0",        "::1",
         "::",         "127.0.0.0/9", "128.0.0.0/1", "127.0.0.2"};
     static const Strings kActions = {
-        "",         ":refuse", ":empty",  ":pass",       ":ignore", ":PASS",
-        ":4:all $", "all $",   ":7",      ":pass # why", ":p",      "=refuse",
-        "=nope",    ":Re;x",   ":pass:x", "# why",       "; why",   ":passed"};
-    static const Strings kOnlyActions = {"",        ":refuse", ":empty",
-                                         ":pass;x", ":p",      ":4:all $"};
+        ":pass", ":4:all $",    "",      ":refuse",  ":empty",
+        ":pass", ":ignore",     ":PASS", ":4:all $", "all $",
+        ":7",    ":pass # why", ":p",    "=refuse",  "=nope",
+        ":Re;x", ":pass:x",     "# why", "; why",    ":passed"};
+    static const Strings kOnlyActions = {":pass",   "",   ":refuse", ":empty",
+                                         ":pass;x", ":p", ":4:all $"};
     return absl::StrCat(Mark(), OneOf(kClients), OneIn(6) ? "" : " ",
                         acl_actions_only_ ? OneOf(kOnlyActions)
                         : OneIn(8)        ? absl::StrCat(":4:", Text())
