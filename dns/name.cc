@@ -112,7 +112,8 @@ int LabelCount(absl::string_view name) {
   return count;
 }
 
-int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out) {
+int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out,
+                    bool zone_file_signs) {
   char* const start = out;
   int at = 0;
   while (at < labels_bytes && labels[at] != 0) {
@@ -120,7 +121,9 @@ int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out) {
     if (at > 0) *out++ = '.';
     for (int i = at + 1; i < end && i < labels_bytes; ++i) {
       const uint8_t byte = labels[i];
-      if (byte == '.' || byte == '\\') {
+      if (byte == '.' || byte == '\\' ||
+          (zone_file_signs &&
+           (byte == '"' || byte == ';' || byte == '@' || byte == '$'))) {
         *out++ = '\\';
         *out++ = static_cast<char>(byte);
       } else if (byte > 0x20 && byte < 0x7f) {

@@ -93,8 +93,10 @@ inline constexpr int kMaxNameTextBytes = 4 * kMaxWireNameBytes;
 
 // The labels of `name_bytes` bytes (whole labels, no root needed) joined by
 // dots, escaped as above, without a final dot. Returns the bytes written;
-// `out` has room for kMaxNameTextBytes.
-int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out);
+// `out` has room for kMaxNameTextBytes. `zone_file_signs`: what means something
+// in zone files has a backslash, too: \" \; \@ \$.
+int WriteLabelsText(const uint8_t* labels, int labels_bytes, char* out,
+                    bool zone_file_signs = false);
 
 // Reads what NameToText writes; the final dot may be left out. Case is kept.
 absl::StatusOr<std::string> NameFromText(absl::string_view text);

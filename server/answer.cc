@@ -366,7 +366,8 @@ class Subject {
             kind == SubjectKind::kEntry ? labels - entry_labels : 0;
         const int begin = query.label_offsets[first];
         bytes_ = WriteLabelsText(query.name + begin,
-                                 query.label_offsets[labels] - begin, text_);
+                                 query.label_offsets[labels] - begin, text_,
+                                 /*zone_file_signs=*/true);
         break;
       }
     }

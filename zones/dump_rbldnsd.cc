@@ -344,18 +344,11 @@ class RbldnsdWriter {
     return absl::OkStatus();
   }
 
-  // rbldnsd spells some names otherwise than rbld, so their texts are written
-  // out, too.
+  // rbldnsd spells the name in a text as rbld does.
   Lines LinesHere(AnswerId id, const Lines& lines, const ZoneName& name) {
-    if (!lines.by_entry && (id == 0 || !stream_.answer(id).has_subject)) {
-      return lines;
-    }
-    const std::string subject = SubjectOfName(name.reversed_wire);
-    if (!lines.by_entry &&
-        subject.find_first_of("\";@$\\") == std::string::npos) {
-      return lines;
-    }
-    return LinesFor(id, lines, subject);
+    return lines.by_entry
+               ? LinesFor(id, lines, SubjectOfName(name.reversed_wire))
+               : lines;
   }
 
   static void AddEntry(absl::string_view wildcard, const std::string& name,

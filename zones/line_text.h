@@ -16,6 +16,15 @@ inline absl::string_view SkipBlanks(absl::string_view text) {
   return text.substr(i);
 }
 
+// Without the blanks at the end, and the carriage returns of files from
+// elsewhere.
+inline absl::string_view StripLineEnd(absl::string_view text) {
+  while (!text.empty() && (IsBlank(text.back()) || text.back() == '\r')) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
 inline bool IsComment(absl::string_view text) {
   return !text.empty() && (text[0] == '#' || text[0] == ';');
 }

@@ -160,10 +160,18 @@ TEST(Ip6Trie, TakesAddressesPrefixesAndLeadingWords) {
                      "2a05:6001:42::/52 127.0.0.2", "!2a05:6001:42::bead",
                      "2a07:: 127.0.0.2", "2a0a::5 127.0.0.2",
                      "2a0b:1::/32 127.0.0.2", "2a0c::/16 127.0.0.2"}));
-  for (const char* line : {"2a09:1::1:2/112", "8.8.8.8", "2a01:2:3:4:5:6:7:8:9",
+  for (const char* line : {"2a09:1::1:2/112", "8.8.8.8", "2a01:2:3:4:5:6:7:8:x",
                            "2a01::/129", "2a0d", "x::1", "::ffff:8.8.8.8"}) {
     EXPECT_NE(Why(line, FeedFormat::kIp6Trie), "taken") << line;
   }
+}
+
+TEST(Ip6Trie, AValueMayFollowAtOnce) {
+  EXPECT_EQ(Entries("2a01:db8::/32:3:x\n2a02:00db8::1\n"
+                    "2a03:2:3:4:5:6:7:8:9:y\n",
+                    FeedFormat::kIp6Trie),
+            (Strings{"2a01:db8::/32 127.0.0.3 x", "2a02:db8::1 127.0.0.2",
+                     "2a03:2:3:4:5:6:7:8 127.0.0.9 y"}));
 }
 
 TEST(Ip6Tset, TakesFourWordsAndExcludesSingleAddresses) {

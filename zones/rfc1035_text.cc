@@ -46,7 +46,8 @@ std::string SubjectOfName(absl::string_view reversed_wire) {
   char text[kMaxNameTextBytes];
   const int bytes =
       WriteLabelsText(reinterpret_cast<const uint8_t*>(labels.data()),
-                      static_cast<int>(labels.size()), text);
+                      static_cast<int>(labels.size()), text,
+                      /*zone_file_signs=*/true);
   return std::string(text, static_cast<size_t>(bytes));
 }
 

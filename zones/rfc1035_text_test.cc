@@ -15,6 +15,8 @@ TEST(Rfc1035Text, TurnsLabelsAround) {
 TEST(Rfc1035Text, EscapesLabels) {
   EXPECT_EQ(RelativeText("\3a.b\1c"), "a\\046b.c");
   EXPECT_EQ(SubjectOfName("\3com\3a.b"), "a\\.b.com");
+  // As rbldnsd spells names in texts.
+  EXPECT_EQ(SubjectOfName("\3com\5;\"@$#"), "\\;\\\"\\@\\$#.com");
 }
 
 TEST(Rfc1035Text, WritesNibblesFromTheLastToTheFirst) {

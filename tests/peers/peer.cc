@@ -55,18 +55,20 @@ Peer::Peer(uint16_t port, std::string log_path)
 
 absl::StatusOr<std::unique_ptr<Peer>> Peer::StartRbldnsd(
     const std::string& directory, const std::vector<std::string>& datasets,
-    const std::vector<std::string>& options) {
+    const std::vector<std::string>& options, OptionsPlace place) {
   std::unique_ptr<Peer> peer(
       new Peer(FreePort(), absl::StrCat(directory, "/rbldnsd.log")));
   std::vector<std::string> arguments = {
-      "/usr/sbin/rbldnsd", "-n", "-w",
-      directory,           "-b", absl::StrCat("127.0.0.1/", peer->port_)};
+      "-n", "-w", directory, "-b", absl::StrCat("127.0.0.1/", peer->port_)};
   // It will not run as root.
   if (geteuid() == 0) {
     arguments.insert(arguments.end(), {"-u", "nobody"});
   }
   arguments.insert(arguments.end(), options.begin(), options.end());
-  arguments.insert(arguments.end(), datasets.begin(), datasets.end());
+  arguments.insert(
+      place == OptionsPlace::kFirst ? arguments.end() : arguments.begin(),
+      datasets.begin(), datasets.end());
+  arguments.insert(arguments.begin(), "/usr/sbin/rbldnsd");
   // It loads before it answers. A zone of ours might have an access list.
   const absl::Status status = peer->Start(arguments, "end.invalid");
   if (!status.ok()) return status;

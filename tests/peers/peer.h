@@ -16,12 +16,16 @@
 
 namespace rbld {
 
+// On rbldnsd's command line.
+enum class OptionsPlace { kFirst, kBehindZones };
+
 class Peer {
  public:
   // rbldnsd with datasets such as "zone:ip4trie:file" in `directory`.
   static absl::StatusOr<std::unique_ptr<Peer>> StartRbldnsd(
       const std::string& directory, const std::vector<std::string>& datasets,
-      const std::vector<std::string>& options = {});
+      const std::vector<std::string>& options = {},
+      OptionsPlace place = OptionsPlace::kFirst);
   // NSD with a zone file of `directory`.
   static absl::StatusOr<std::unique_ptr<Peer>> StartNsd(
       const std::string& directory, const std::string& zone,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -88,6 +90,37 @@ bool IsTestEntry(const std::string& name) {
          absl::StrContains(name, "2.0.0.0.0.0.f.7.2.0.0.2");
 }
 
+// The bytes of a TXT record's strings, joined; `record` is in ldns' form.
+std::string TextOf(absl::string_view record) {
+  std::string text;
+  bool inside = false;
+  for (size_t i = record.find('"'); i < record.size(); ++i) {
+    if (record[i] == '"') {
+      inside = !inside;
+    } else if (inside && record[i] == '\\') {
+      // An escaped byte is one byte, whichever.
+      i += absl::ascii_isdigit(static_cast<unsigned char>(record[i + 1])) ? 3
+                                                                          : 1;
+      text.push_back('\1');
+    } else if (inside) {
+      text.push_back(record[i]);
+    }
+  }
+  return text;
+}
+
+// `theirs` is what rbldnsd leaves of the text of `ours`, two TXT records
+// without TTLs.
+bool IsCutOff(absl::string_view ours, absl::string_view theirs) {
+  if (!absl::StartsWith(ours, "TXT ") || !absl::StartsWith(theirs, "TXT ")) {
+    return false;
+  }
+  const std::string whole = TextOf(ours);
+  const std::string cut = TextOf(theirs);
+  return cut.size() >= 250 && cut.size() <= 255 && whole.size() > cut.size() &&
+         absl::StartsWith(whole, cut);
+}
+
 // Only a part of an address, so that addresses can be below it.
 bool IsPartOfAddress(const Labels& labels) {
   const size_t octets =
@@ -96,6 +129,42 @@ bool IsPartOfAddress(const Labels& labels) {
       std::count_if(labels.begin(), labels.end(), IsNibble));
   // In a subzone, other labels follow.
   return (octets > 0 && octets <= 4) || (nibbles > 0 && nibbles < 32);
+}
+
+bool IsEntry(const std::string& line) {
+  const size_t start = line.find_first_not_of(" \t");
+  if (start == std::string::npos) return false;
+  const bool special =
+      line[start] == '$' || (line[start] == ':' && line[start + 1] == '$');
+  return !special && line[start] != '#' && line[start] != ';';
+}
+
+// A TTL that is none, or an MX record without a name or with something behind
+// it.
+bool IsFatalRecord(const std::string& line) {
+  if (!IsEntry(line)) return false;
+  const std::vector<std::string> words =
+      absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+  size_t at = 1;
+  const auto digits = [](absl::string_view word) {
+    return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+      return absl::ascii_isdigit(static_cast<unsigned char>(c));
+    });
+  };
+  if (words.size() > at &&
+      absl::ascii_isdigit(static_cast<unsigned char>(words[at][0]))) {
+    absl::string_view ttl = words[at++];
+    if (absl::StrContains("wdhmsWDHMS", ttl.substr(ttl.size() - 1))) {
+      ttl.remove_suffix(1);
+    }
+    if (!digits(ttl)) return true;
+  }
+  if (words.size() > at && absl::EqualsIgnoreCase(words[at], "IN")) ++at;
+  uint32_t preference = 0;
+  return words.size() > at + 1 && absl::EqualsIgnoreCase(words[at], "MX") &&
+         digits(words[at + 1]) &&
+         absl::SimpleAtoi(words[at + 1], &preference) && preference <= 65535 &&
+         words.size() != at + 3;
 }
 
 }  // namespace
@@ -186,15 +255,27 @@ std::vector<Difference> DeliberateDifferences() {
                    TtlOf(*theirs.authorities.begin());
       });
 
-  // Texts over 255 bytes are cut into strings, not cut off.
+  // Texts over 254 bytes are cut into strings, not cut off.
   add("long texts",
       [](const Asked& asked, const DnsReply& ours, const DnsReply& theirs) {
-        if (asked.type != kTypeTxt || ours.rcode != theirs.rcode) return false;
-        bool longer = false;
-        for (const std::string& record : ours.answers) {
-          longer |= absl::StrContains(record, "\" \"") || record.size() > 255;
+        if (asked.type != kTypeTxt && asked.type != kTypeAny) return false;
+        if (ours.rcode != theirs.rcode || theirs.answers.empty()) return false;
+        const std::set<std::string> all = WithoutTtls(ours.answers);
+        const std::set<std::string> all_theirs = WithoutTtls(theirs.answers);
+        std::set<std::string> found;
+        bool any_cut = false;
+        for (const std::string& record : all) {
+          bool has_match = all_theirs.count(record) > 0;
+          if (has_match) found.insert(record);
+          for (const std::string& other : all_theirs) {
+            if (!IsCutOff(record, other)) continue;
+            has_match = any_cut = true;
+            found.insert(other);
+          }
+          if (!has_match) return false;
         }
-        return longer && theirs.answers.size() <= ours.answers.size();
+        // ANY gets one set of records.
+        return any_cut && (asked.type == kTypeAny || found == all_theirs);
       });
 
   // NS at the apex of a zone without $NS.
@@ -209,10 +290,17 @@ std::vector<Difference> DeliberateDifferences() {
   add("over 512 bytes", [](const Asked&, const DnsReply& ours,
                            const DnsReply& theirs) {
     size_t bytes = 0;
-    for (const std::string& record : ours.answers) bytes += record.size();
-    for (const std::string& record : theirs.answers) bytes += record.size();
-    return ours.authoritative && !theirs.authoritative &&
-           theirs.rcode == kNoError && !theirs.answers.empty() && bytes > 400;
+    for (const DnsReply* reply : {&ours, &theirs}) {
+      for (const std::string& record : reply->answers) bytes += record.size();
+    }
+    const bool answers_left_out = ours.authoritative && !theirs.authoritative &&
+                                  theirs.rcode == kNoError &&
+                                  !theirs.answers.empty() && bytes > 400;
+    for (const std::string& record : ours.authorities) bytes += record.size();
+    const bool authorities_left_out =
+        SameAnswers(ours, theirs) && !ours.answers.empty() &&
+        !ours.authorities.empty() && theirs.authorities.empty() && bytes > 400;
+    return answers_left_out || authorities_left_out;
   });
 
   // With -A, rbldnsd repeats the NS records of an NS answer as authorities.
@@ -248,7 +336,12 @@ std::vector<Difference> DeliberateDifferences() {
         size_t common = 0;
         bool all_generic = true;
         for (const std::string& record : WithoutTtls(ours.answers)) {
-          const bool same = listed.count(record) > 0;
+          const bool same =
+              listed.count(record) > 0 ||
+              std::any_of(listed.begin(), listed.end(),
+                          [&record](const std::string& theirs_record) {
+                            return IsCutOff(record, theirs_record);
+                          });
           common += same;
           all_generic &= same || !absl::StartsWith(record, "A 127.");
         }
@@ -257,6 +350,96 @@ std::vector<Difference> DeliberateDifferences() {
                ours.answers.size() > common;
       });
   return table;
+}
+
+std::vector<LineDifference> DeliberateLineDifferences() {
+  std::vector<LineDifference> table;
+  using Place = LineDifference::Place;
+  const auto add = [&table](const char* name, auto rewrite) {
+    table.push_back({name, rewrite, 0});
+  };
+
+  // rbldnsd cuts lines off, at 32 to 64 KiB.
+  add("lines over 64 KiB", [](const Place&, std::string* line) {
+    if (line->size() > 64 * 1024) line->clear();
+  });
+
+  add("byte order mark", [](const Place& place, std::string* line) {
+    if (place.first_in_file && absl::StartsWith(*line, "\xef\xbb\xbf")) {
+      line->erase(0, 3);
+    }
+  });
+
+  // Files from other systems mean what they mean without.
+  add("carriage returns", [](const Place&, std::string* line) {
+    const size_t end = line->find_last_not_of(" \t\r");
+    const size_t tail = end == std::string::npos ? 0 : end + 1;
+    if (line->find('\r', tail) != std::string::npos) line->resize(tail);
+  });
+
+  // They have no place in names and texts, and are signs of damage.
+  add("control characters", [](const Place&, std::string* line) {
+    const size_t start = line->find_first_not_of(" \t");
+    if (start == std::string::npos) return;
+    const bool comment = (*line)[start] == '#' || (*line)[start] == ';';
+    const bool marked = start + 1 < line->size() && (*line)[start + 1] == '$';
+    if (comment && !marked) return;
+    if (std::any_of(line->begin(), line->end(), [](char c) {
+          return absl::ascii_iscntrl(static_cast<unsigned char>(c)) &&
+                 c != '\t';
+        })) {
+      line->clear();
+    }
+  });
+
+  // rbldnsd makes name servers of it.
+  add("comments behind $NS", [](const Place&, std::string* line) {
+    const std::vector<std::string> words =
+        absl::StrSplit(*line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    if (words.empty()) return;
+    const absl::string_view word = words[0];
+    const absl::string_view keyword = word.substr(word[0] == '$' ? 0 : 1);
+    if (!absl::EqualsIgnoreCase(keyword, "$NS") &&
+        !absl::EqualsIgnoreCase(keyword, "$NAMESERVER")) {
+      return;
+    }
+    for (size_t i = 1; i < words.size(); ++i) {
+      if (words[i][0] != '#' && words[i][0] != ';') continue;
+      *line = absl::StrJoin(words.begin(), words.begin() + i, " ");
+      return;
+    }
+  });
+
+  // rbldnsd does not start, or answers SERVFAIL for all of the dataset.
+  add("a line that ends the loading",
+      [](const Place& place, std::string* line) {
+        if (place.type == DatasetType::kCombined  ? IsEntry(*line)
+            : place.type == DatasetType::kGeneric ? IsFatalRecord(*line)
+                                                  : false) {
+          line->clear();
+        }
+      });
+  return table;
+}
+
+std::string FilesForRbldnsd::Next(absl::string_view text) {
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  bool first_in_file = true;
+  for (std::string& line : lines) {
+    for (LineDifference& row : *table_) {
+      const std::string before = line;
+      row.rewrite({type_, first_in_file}, &line);
+      row.count += line != before;
+    }
+    first_in_file = false;
+    const std::vector<std::string> words =
+        absl::StrSplit(line, absl::ByAnyChar(" \t:"), absl::SkipEmpty());
+    if (words.size() > 1 && absl::EqualsIgnoreCase(words[0], "$DATASET")) {
+      const absl::StatusOr<DatasetType> type = ParseDatasetType(words[1]);
+      if (type.ok()) type_ = *type;
+    }
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 }  // namespace rbld

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "zones/rbldnsd/dataset_type.h"
 
 namespace rbld {
@@ -46,6 +47,34 @@ struct Difference {
 };
 
 std::vector<Difference> DeliberateDifferences();
+
+// Where rbld deliberately makes something else of a line: a table of what the
+// lines are to rbldnsd if they are to mean the same. Explained likewise.
+struct LineDifference {
+  struct Place {
+    DatasetType type;  // of the section; kCombined before the first one
+    bool first_in_file;
+  };
+  const char* name;
+  // Changes a line of this row, and leaves others.
+  std::function<void(const Place& place, std::string* line)> rewrite;
+  int count = 0;
+};
+
+std::vector<LineDifference> DeliberateLineDifferences();
+
+// The files of one dataset as rbldnsd gets them, one after another. Counts in
+// the table.
+class FilesForRbldnsd {
+ public:
+  FilesForRbldnsd(DatasetType type, std::vector<LineDifference>* table)
+      : type_(type), table_(table) {}
+  std::string Next(absl::string_view text);
+
+ private:
+  DatasetType type_;
+  std::vector<LineDifference>* const table_;
+};
 
 }  // namespace rbld
 

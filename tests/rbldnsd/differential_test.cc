@@ -2,6 +2,7 @@
 // asked the same, answer for answer. What differs must be a row of the table
 // in differences.cc.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -60,7 +61,12 @@ DnsReply ReadReply(absl::string_view bytes) {
     for (const std::string& line : lines) {
       const std::vector<std::string> fields =
           absl::StrSplit(line, absl::MaxSplits('\t', 4));
-      records->insert(absl::StrCat(fields[1], " ", fields[3], " ", fields[4]));
+      // A compressed name has the case of the one that it points to.
+      const bool has_names =
+          fields[3] == "SOA" || fields[3] == "NS" || fields[3] == "MX";
+      records->insert(absl::StrCat(
+          fields[1], " ", fields[3], " ",
+          has_names ? absl::AsciiStrToLower(fields[4]) : fields[4]));
     }
   };
   take(packet.answers(), &reply.answers);
@@ -102,6 +108,7 @@ std::vector<DnsReply> WrongReplies(const DnsReply& right) {
 // Over all types.
 struct Totals {
   std::map<std::string, int> rows;
+  std::map<std::string, int> line_rows;
   int types = 0;
   int asked = 0;
   int listed = 0;
@@ -112,35 +119,23 @@ Totals& AllTotals() {
   return *totals;
 }
 
-class DifferentialTest : public testing::TestWithParam<DatasetType> {
- public:
-  static constexpr int kTypes = 9;
-
-  static void TearDownTestSuite() {
-    const Totals& totals = AllTotals();
-    // A part of the types shows nothing of the table.
-    if (totals.types < kTypes) return;
-    printf("all types: %d queries, %.1f %% listed\n", totals.asked,
-           100.0 * totals.listed / totals.asked);
-    EXPECT_GE(totals.listed, totals.asked * 4 / 10);
-    for (const auto& [name, count] : totals.rows) {
-      printf("  %-40s %d\n", name.c_str(), count);
-      EXPECT_GT(count, 0) << name << ": the row explains nothing; remove it";
-    }
-  }
-
+// Zones that rbldnsd and rbld serve from the same files.
+class ServedZones {
  protected:
-  void Generate(int server, Random* random) {
-    folder_ = absl::StrCat(getenv("TEST_TMPDIR"), "/",
-                           DatasetTypeName(GetParam()), server);
+  // Writes the zones' files into a folder, for rbldnsd with the lines of the
+  // table rewritten.
+  void Serve(const std::string& folder,
+             const std::vector<GeneratedZone>& generated_zones,
+             std::vector<LineDifference>* line_table) {
+    folder_ = absl::StrCat(getenv("TEST_TMPDIR"), "/", folder);
     ASSERT_TRUE(MakeDirectories(folder_).ok());
     chmod(folder_.c_str(), 0755);
     zones_.clear();
     specs_.clear();
     configs_.clear();
     auto view = std::make_shared<FileView>();
-    for (int i = 0; i < kZonesPerServer; ++i) {
-      const GeneratedZone generated = GenerateZone(GetParam(), random);
+    for (size_t i = 0; i < generated_zones.size(); ++i) {
+      const GeneratedZone& generated = generated_zones[i];
       TestedZone zone;
       zone.name = absl::StrCat("z", i, ".test");
       zone.names = generated.names;
@@ -151,12 +146,16 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
         spec.name = absl::StrCat("d", i, "-", d);
         spec.type = dataset.type;
         std::vector<std::string> names;
+        FilesForRbldnsd for_rbldnsd(dataset.type, line_table);
         for (size_t f = 0; f < dataset.files.size(); ++f) {
           names.push_back(absl::StrCat(spec.name, "-", f));
           spec.files.push_back(absl::StrCat(folder_, "/", names.back()));
-          ASSERT_TRUE(
-              WriteFileAtomically(spec.files.back(), dataset.files[f]).ok());
-          chmod(spec.files.back().c_str(), 0644);
+          WriteDataFile(spec.files.back(), dataset.files[f], nullptr);
+          const std::string theirs = for_rbldnsd.Next(dataset.files[f]);
+          if (theirs == dataset.files[f]) continue;
+          names.back() += "-rbldnsd";
+          WriteDataFile(absl::StrCat(folder_, "/", names.back()), theirs,
+                        spec.files.back().c_str());
         }
         specs_.push_back(absl::StrCat(zone.name, ":",
                                       DatasetTypeName(dataset.type), ":",
@@ -180,6 +179,17 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
     auto store = std::make_shared<StoreView>();
     store->values = std::make_shared<ValueTable>();
     snapshot_ = Snapshot::Build(*table, store, view);
+  }
+
+  // With the mtime of `like`, if not null: it may be a serial.
+  static void WriteDataFile(const std::string& path, const std::string& text,
+                            const char* like) {
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    chmod(path.c_str(), 0644);
+    struct stat found;
+    if (like == nullptr || stat(like, &found) != 0) return;
+    const timespec times[] = {found.st_mtim, found.st_mtim};
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
   }
 
   ZoneConfig ConfigOf(const std::string& name) const {
@@ -243,6 +253,41 @@ class DifferentialTest : public testing::TestWithParam<DatasetType> {
   std::shared_ptr<const Snapshot> snapshot_;
 };
 
+class DifferentialTest : public testing::TestWithParam<DatasetType>,
+                         protected ServedZones {
+ public:
+  static constexpr int kTypes = 9;
+
+  static void TearDownTestSuite() {
+    const Totals& totals = AllTotals();
+    // A part of the types shows nothing of the table.
+    if (totals.types < kTypes) return;
+    printf("all types: %d queries, %.1f %% listed\n", totals.asked,
+           100.0 * totals.listed / totals.asked);
+    EXPECT_GE(totals.listed, totals.asked * 4 / 10);
+    for (const auto& [name, count] : totals.rows) {
+      printf("  %-40s %d\n", name.c_str(), count);
+      EXPECT_GT(count, 0) << name << ": the row explains nothing; remove it";
+    }
+    for (const auto& [name, count] : totals.line_rows) {
+      printf("  %-40s %d lines\n", name.c_str(), count);
+      EXPECT_GT(count, 0) << name << ": no line is of this row";
+    }
+  }
+
+ protected:
+  void Generate(int server, Random* random) {
+    std::vector<GeneratedZone> zones;
+    for (int i = 0; i < kZonesPerServer; ++i) {
+      zones.push_back(GenerateZone(GetParam(), random));
+    }
+    Serve(absl::StrCat(DatasetTypeName(GetParam()), server), zones,
+          &line_table_);
+  }
+
+  std::vector<LineDifference> line_table_ = DeliberateLineDifferences();
+};
+
 TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
   const int servers = FromEnvironment("RBLD_SERVERS", 8);
   const int queries_of_zone = FromEnvironment("RBLD_QUERIES", 560);
@@ -259,8 +304,9 @@ TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
     ns_in_answers_ = server % 2 == 1;
     Generate(server, &random);
     ASSERT_FALSE(HasFatalFailure());
-    auto peer = Peer::StartRbldnsd(folder_, specs_,
-                                   {"-c", "0", ns_in_answers_ ? "-A" : "-a"});
+    auto peer = Peer::StartRbldnsd(
+        folder_, specs_, {"-c", "0", ns_in_answers_ ? "-A" : "-a"},
+        server % 3 == 2 ? OptionsPlace::kBehindZones : OptionsPlace::kFirst);
     ASSERT_TRUE(peer.ok()) << peer.status();
     for (const TestedZone& zone : zones_) {
       std::vector<Asked> all;
@@ -325,6 +371,9 @@ TEST_P(DifferentialTest, EveryAnswerIsRbldnsdsOrARowOfTheTable) {
   ++totals.types;
   totals.asked += asked;
   totals.listed += listed;
+  for (const LineDifference& row : line_table_) {
+    totals.line_rows[row.name] += row.count;
+  }
   for (size_t row = 0; row < table.size(); ++row) {
     printf("  %-40s %d\n", table[row].name, table[row].count);
     totals.rows[table[row].name] += table[row].count;
@@ -342,6 +391,83 @@ TEST(DifferencesTest, EveryRowIsDocumented) {
     EXPECT_TRUE(
         absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
         << difference.name;
+  }
+  for (const LineDifference& difference : DeliberateLineDifferences()) {
+    EXPECT_TRUE(
+        absl::StrContains(*page, absl::StrCat("| ", difference.name, " | ")))
+        << difference.name;
+  }
+}
+
+class LineRowsTest : public testing::Test, protected ServedZones {};
+
+// Without its row each of these lines would be a difference.
+TEST_F(LineRowsTest, AreNeeded) {
+  struct Example {
+    const char* row;
+    DatasetType type;
+    std::string text;
+    const char* name;
+  };
+  const Example kExamples[] = {
+      {"lines over 64 KiB", DatasetType::kIp4Set,
+       absl::StrCat("1.2.3.4 ", std::string(70'000, 'x'), "\n"), "4.3.2.1"},
+      {"byte order mark", DatasetType::kIp4Set,
+       "\xef\xbb\xbf"
+       "1.2.3.4\n",
+       "4.3.2.1"},
+      {"carriage returns", DatasetType::kIp4Set, "1.2.3.4\r\n", "4.3.2.1"},
+      {"control characters", DatasetType::kIp4Set, "1.2.3.4 a\1\n", "4.3.2.1"},
+      {"comments behind $NS", DatasetType::kIp4Set,
+       "$NS 1h ns.example # the first\n", ""},
+  };
+  std::vector<LineDifference> table = DeliberateLineDifferences();
+  // One has a test of its own.
+  ASSERT_EQ(table.size(), std::size(kExamples) + 1);
+  std::vector<GeneratedZone> zones;
+  for (const Example& example : kExamples) {
+    zones.push_back({{{example.type, {example.text}}}, {}});
+  }
+  std::vector<LineDifference> no_rows;
+  Serve("lines", zones, &no_rows);
+  ASSERT_FALSE(HasFatalFailure());
+  auto peer = Peer::StartRbldnsd(folder_, specs_, {"-c", "0", "-a"});
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  for (size_t i = 0; i < zones.size(); ++i) {
+    const Example& example = kExamples[i];
+    const std::string query =
+        QueryBuilder()
+            .Question(absl::StrCat(example.name, *example.name ? "." : "", "z",
+                                   i, ".test"),
+                      *example.name ? RrType::kA : RrType::kNs)
+            .message();
+    const auto reply = (*peer)->AskAll({query});
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_FALSE(ReadReply(Ours(query)) == ReadReply((*reply)[0]))
+        << example.row << ": " << ReadReply((*reply)[0]).ToString();
+    std::vector<LineDifference> rows = DeliberateLineDifferences();
+    FilesForRbldnsd(example.type, &rows).Next(example.text);
+    for (const LineDifference& row : rows) {
+      EXPECT_EQ(row.count, row.name == absl::string_view(example.row))
+          << example.row;
+    }
+  }
+}
+
+// rbldnsd does not even start.
+TEST_F(LineRowsTest, ALineEndsTheLoading) {
+  const GeneratedZone kZones[] = {
+      {{{DatasetType::kGeneric, {"a A 1.2.3.4\nb MX 10\n"}}}, {}},
+      {{{DatasetType::kGeneric, {"a A 1.2.3.4\nb 1h30m A 1.2.3.4\n"}}}, {}},
+      {{{DatasetType::kCombined, {"stray\n$DATASET ip4set @\n"}}}, {}}};
+  for (const GeneratedZone& zone : kZones) {
+    for (std::vector<LineDifference> rows :
+         {std::vector<LineDifference>(), DeliberateLineDifferences()}) {
+      Serve("ends", {zone}, &rows);
+      ASSERT_FALSE(HasFatalFailure());
+      auto peer = Peer::StartRbldnsd(folder_, specs_, {"-c", "0"});
+      EXPECT_EQ(peer.ok(), !rows.empty()) << peer.status();
+    }
   }
 }
 

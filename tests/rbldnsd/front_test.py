@@ -222,9 +222,15 @@ class FrontTest(FrontCase):
     def test_options_behind_zones(self):
         """Each takes effect, in both programs."""
         self.write("set", "1.2.3.4 here\n10.1.2.3/24 range\n")
+        # The last one holds.
+        user = ["-u", "1:1"] if os.geteuid() == 0 else []
         for path in (None, "/usr/sbin/rbldnsd"):
             program = self.start(ZONE + ":ip4set:set", "-v", "-t", "77", "-4",
-                                 "b.test:ip4set:set", "-eac", "0", path=path)
+                                 *user, "b.test:ip4set:set", "-eac", "0",
+                                 path=path)
+            if user:
+                with open("/proc/%d/status" % program.pid) as status:
+                    self.assertIn("Uid:\t1\t1\t1\t1\n", status.read())
             answer = self.ask("4.3.2.1." + ZONE, dns_client.A)
             self.assertEqual(answer.answer[0].ttl, 77)
             self.assertEqual(answer.authority, [])

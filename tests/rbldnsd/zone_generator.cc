@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "absl/numeric/int128.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace rbld {
 namespace {
@@ -69,6 +72,11 @@ class Generator {
                                    "tab\there"};
     if (OneIn(60)) return absl::StrCat(std::string(240, 'x'), "$", "tail");
     if (OneIn(60)) return std::string(300 + Below(300), 'y');
+    // Where something ends: rbldnsd's texts and ours, and rbldnsd's lines.
+    if (OneIn(30)) return std::string(253 + Below(4), 'z');
+    if (OneIn(120)) return absl::StrCat(std::string(249 + Below(8), 'z'), "$1");
+    if (OneIn(120)) return std::string(4094 + Below(5), 'z');
+    if (OneIn(1500)) return std::string(OneIn(2) ? 10000 : 40000, 'z');
     return OneOf(kTexts);
   }
 
@@ -112,6 +120,22 @@ class Generator {
                                  "$TTL never",
                                  "$MAXRANGE4 /99",
                                  "1.2.3.4 ::",
+                                 "1.2.3.4",
+                                 "10.0.0.0/8 text",
+                                 "0/0",
+                                 "2001:db8::1",
+                                 "10::1 :3:x",
+                                 "::1",
+                                 "::ffff:1.2.3.4",
+                                 "2001:db8::12345",
+                                 "1:2:3:4:5:6:7::8",
+                                 "$x",
+                                 "$1",
+                                 "$TTL 1h30m",
+                                 "$TTL 7 # seconds",
+                                 "$MAXRANGE4 16 ; few",
+                                 "$NAMESERVER",
+                                 "#$TTL",
                                  "-",
                                  "a..b",
                                  "1::2::3",
@@ -147,6 +171,16 @@ class Generator {
   std::string Head(DatasetType type) {
     std::string head;
     if (type == DatasetType::kAcl) return head;
+    if (OneIn(12)) {
+      const std::string longest(63, 'l');
+      return absl::StrCat(
+          "$SOA 1h ", longest, ".Ns.", longest, ".example..org HostMaster.",
+          longest, ".", longest, ".Example.Org. 7 1h 10m 1w 5m",
+          OneIn(4) ? " # with a comment\n" : "\n",
+          OneIn(2) ? "$NAMESERVER" : "#$ns", " 1d ", longest, ".", longest,
+          ".A.Example -", std::string(70, 'x'), " b\\.c.example",
+          OneIn(3) ? " # with a comment\n" : "\n");
+    }
     if (!OneIn(4)) {
       absl::StrAppend(&head, "$SOA ", OneOf(Strings{"0", "1h", "60"}),
                       " ns.example.org hostmaster.example.org ",
@@ -171,22 +205,62 @@ class Generator {
       } else {
         AddLines(type, &text);
       }
+      Disturb(&text);
       dataset.files.push_back(std::move(text));
     }
     return dataset;
   }
 
+  // What is not of the language: files from other systems, damaged ones.
+  void Disturb(std::string* text) {
+    Strings lines = absl::StrSplit(*text, '\n');
+    if (OneIn(10)) {
+      static const Strings kEnds = {"\r", "\r", " \r", "\r \t", "\r\r"};
+      for (std::string& line : lines) {
+        if (OneIn(2)) line += OneOf(kEnds);
+      }
+    }
+    if (OneIn(8)) {
+      static const std::string kControls("\0\1\7\v\f\r\x1b\x7f", 8);
+      for (uint64_t i = 0; i < 4; ++i) {
+        std::string& line = lines[Below(lines.size())];
+        if (line.empty() || absl::StrContains(line, "$DATASET")) continue;
+        line.insert(Below(line.size()), 1, kControls[Below(8)]);
+      }
+    }
+    if (OneIn(40)) {
+      std::string& line = lines[Below(lines.size())];
+      if (!line.empty()) line += std::string(66000, 'w');
+    }
+    *text = absl::StrJoin(lines, "\n");
+    if (OneIn(20)) text->insert(0, "\xef\xbb\xbf");
+    if (OneIn(5) && !text->empty() && text->back() == '\n') text->pop_back();
+  }
+
   void AddLines(DatasetType type, std::string* text) {
     const uint64_t lines = 1 + Below(40);
     const bool templated = OneIn(2);
+    // rbldnsd ends at a value behind a default that is an action.
+    acl_actions_only_ = type == DatasetType::kAcl && OneIn(3);
     for (uint64_t i = 0; i < lines; ++i) {
       if (templated && OneIn(8)) absl::StrAppend(text, Special(), "\n");
+      if (type == DatasetType::kAcl && OneIn(12)) {
+        static const Strings kDefaults = {":refuse", "=pass", ":e", ":pass:x",
+                                          "=nothing"};
+        absl::StrAppend(text,
+                        acl_actions_only_ ? OneOf(kDefaults)
+                        : OneIn(2)        ? absl::StrCat(":", Code())
+                                   : absl::StrCat(":", Code(), ":", Text()),
+                        "\n");
+      }
       if (OneIn(12) && type != DatasetType::kGeneric &&
           type != DatasetType::kAcl) {
         absl::StrAppend(text, ":", Code(),
                         OneIn(3) ? "" : absl::StrCat(":", Text()), "\n");
       }
-      if (OneIn(25)) absl::StrAppend(text, BadLine(), "\n");
+      if (OneIn(25) && !acl_actions_only_) {
+        absl::StrAppend(text, BadLine(), "\n");
+      }
       if (OneIn(25)) absl::StrAppend(text, "# a comment\n\n");
       if (OneIn(30)) absl::StrAppend(text, "  ");
       absl::StrAppend(text, Entry(type), "\n");
@@ -225,10 +299,12 @@ class Generator {
            (OneIn(8) ? static_cast<uint32_t>(Below(256) << 8) : 0);
   }
 
-  static std::string Quad(uint32_t address, int octets = 4) {
+  std::string Quad(uint32_t address, int octets = 4) {
+    static const Strings kZeros = {"0", "00", "0000"};
     Strings parts;
     for (int i = 0; i < octets; ++i) {
-      parts.push_back(absl::StrCat(address >> (24 - 8 * i) & 255));
+      parts.push_back(absl::StrCat(OneIn(100) ? OneOf(kZeros) : "",
+                                   address >> (24 - 8 * i) & 255));
     }
     return absl::StrJoin(parts, ".");
   }
@@ -263,7 +339,7 @@ class Generator {
 
   void AskIpv4Range(uint32_t first, uint32_t last) {
     // More from inside than from the edges, so that enough is listed.
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 10; ++i) {
       AskIpv4(first + static_cast<uint32_t>(Below(uint64_t{last} - first + 1)));
     }
     for (const uint32_t edge : {first, last}) {
@@ -325,7 +401,11 @@ class Generator {
         AskIpv4Range(address, address);
         absl::StrAppend(&entry, Quad(address));
     }
-    return absl::StrCat(entry, OneIn(10) ? "\t" : " ", Values());
+    return absl::StrCat(entry,
+                        OneIn(10)  ? "\t"
+                        : OneIn(8) ? ""
+                                   : " ",
+                        Values());
   }
 
   std::string Ip4TsetEntry() {
@@ -333,7 +413,8 @@ class Generator {
     AskIpv4Range(address, address);
     for (int i = 0; i < 8; ++i) AskIpv4(address);
     return absl::StrCat(OneIn(20) ? "!" : "", Quad(address),
-                        OneIn(20) ? "/24" : "", " ", OneIn(3) ? Values() : "");
+                        OneIn(20) ? "/24" : "", OneIn(8) ? "" : " ",
+                        OneIn(3) ? Values() : "");
   }
 
   std::string Ip4TrieEntry() {
@@ -345,7 +426,7 @@ class Generator {
     } else {
       absl::StrAppend(&entry, Ipv4Prefix());
     }
-    return absl::StrCat(entry, " ", Values());
+    return absl::StrCat(entry, OneIn(8) ? "" : " ", Values());
   }
 
   // ---- IPv6 ----
@@ -358,13 +439,16 @@ class Generator {
     return address;
   }
 
-  static std::string Text6(absl::uint128 address, int words = 8) {
+  std::string Text6(absl::uint128 address, int words = 8) {
+    static const Strings kZeros = {"0", "00", "0000"};
     Strings parts;
     for (int i = 0; i < words; ++i) {
       parts.push_back(absl::StrCat(
+          OneIn(60) ? OneOf(kZeros) : "",
           absl::Hex(absl::Uint128Low64(address >> (112 - 16 * i)) & 0xffff)));
     }
-    return absl::StrJoin(parts, ":");
+    const std::string text = absl::StrJoin(parts, ":");
+    return OneIn(20) ? absl::AsciiStrToUpper(text) : text;
   }
 
   static std::string Reversed6(absl::uint128 address, int nibbles = 32) {
@@ -386,7 +470,7 @@ class Generator {
   void AskIpv6Range(absl::uint128 first, int bits) {
     const absl::uint128 hosts =
         bits == 128 ? absl::uint128(0) : (absl::uint128(1) << (128 - bits)) - 1;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 8; ++i) {
       AskIpv6(first | (absl::MakeUint128(random_(), random_()) & hosts));
     }
     for (const absl::uint128 edge : {first, first | hosts}) {
@@ -422,7 +506,11 @@ class Generator {
       text =
           absl::StrCat(Text6(first, words), words < 8 ? "::" : "", "/", bits);
     }
-    return absl::StrCat(Mark(), text, " ", Values());
+    static const Strings kOdd = {
+        ":3:glued $", ":5", "::3:x", ":", "#x",   ";x",
+        "x",          "::", ":9:",   "/", "/000", "/1234"};
+    if (OneIn(8)) return absl::StrCat(Mark(), text, OneOf(kOdd));
+    return absl::StrCat(Mark(), text, OneIn(8) ? "" : " ", Values());
   }
 
   std::string Ip6TsetEntry() {
@@ -451,10 +539,72 @@ class Generator {
     return absl::StrJoin(labels, ".");
   }
 
+  // A name as files have it, and as it can be asked for.
+  struct OddName {
+    std::string text;
+    std::string asked;
+  };
+
+  std::string OddDnsetEntry() {
+    const std::string longest(63, 'l');
+    static const std::vector<OddName> kNames = {
+        {"a;b", "a;b"},
+        {"a.ex;x", "a.ex;x"},
+        {"shop.example##.ad", "shop.example##.ad"},
+        {"(x)", "(x)"},
+        {"$x", "$x"},
+        {"x$y.ex", "x$y.ex"},
+        {"@", "@"},
+        {"at@a.ex", "at@a.ex"},
+        {".a.ex", "a.ex"},
+        {"..a.ex", "a.ex"},
+        {"a...b.ex", "a.b.ex"},
+        {"a\\", "a"},
+        {"a.ex.\\", "a.ex"},
+        {"a\\25.ex", "a\\025.ex"},
+        {"a\\7.ex", "a\\007.ex"},
+        {"a\\0651.ex", "aa1.ex"},
+        {"a\\256.ex", "a256.ex"},
+        {"a\\.b.ex", "a\\.b.ex"},
+        {"a\\\\b.ex", "a\\\\b.ex"},
+        {"a\\b.ex", "ab.ex"},
+        {"\"q\".ex", "\"q\".ex"},
+        {"UPPER.Ex", "upper.ex"},
+        {"a.ex.", "a.ex"},
+        {"a.ex...", "a.ex"},
+        {"caf\xc3\xa9.ex", "caf\\195\\169.ex"},
+        {"\xff\x80\xa0.ex", "\\255\\128\\160.ex"},
+        {"a#b", "a#b"},
+        {"*", "*"},
+        {"a*.*.ex", "a*.*.ex"},
+        {"a:2:b", "a:2:b"},
+        {"=a", "=a"},
+        {"http://a.ex/?q", "http://a.ex/?q"},
+        {"!x", "!x"},
+        {"-", "-"},
+        {"1.2.3.4/24", "1.2.3.4/24"},
+        {longest + ".ex", longest + ".ex"},
+        {longest + "l.ex", longest + ".ex"},
+        {longest + "." + longest + "." + longest + ".ex",
+         longest + "." + longest + "." + longest + ".ex"},
+    };
+    static const Strings kScopes = {"", "", "*.", ".", "."};
+    const OddName& name = OneOf(kNames);
+    for (int i = 0; i < 6; ++i) {
+      names_.push_back(name.asked);
+      names_.push_back(absl::StrCat("w.", name.asked));
+    }
+    return absl::StrCat(Mark(), OneOf(kScopes), name.text,
+                        OneIn(10) ? "\t" : " ",
+                        OneIn(3) ? ":3:see $ and $$" : Values());
+  }
+
   std::string DnsetEntry() {
+    if (OneIn(6)) return OddDnsetEntry();
     const std::string name = Name(3);
     for (int i = 0; i < 6; ++i) {
       names_.push_back(name);
+      if (OneIn(2)) names_.push_back(name);
       names_.push_back(absl::StrCat(Name(2), ".", name));
     }
     if (OneIn(6)) names_.push_back(Name(4));
@@ -475,6 +625,44 @@ class Generator {
       names_.push_back(name == "@" ? "below" : absl::StrCat("below.", name));
     }
     std::string entry = name;
+    if (OneIn(8)) {
+      static const Strings kOdd = {
+          " A 1.2.3.4;x",
+          " A 1.2.3.4#x",
+          " A 1.2.3.4 x",
+          " A 1.2.3.4.5",
+          " A 5",
+          " A 1.2",
+          " A 0",
+          " A 1.2.3.",
+          " A 256",
+          " A 1.2.3.0004/24",
+          " A ;",
+          " TXT",
+          " IN",
+          " IN IN A 1.1",
+          " txt \"",
+          " TXT  \"\" ",
+          " 5x A 1.2.3.4",
+          " 1h30m A 1.2.3.4",
+          " 5:A 1.2.3.4",
+          " 2W a 1.2.3.4",
+          " MX 10",
+          " MX 10 mx extra",
+          " MX 70000 mx",
+          " MX +5 mx",
+          " MX 0010 mx;x",
+          " MX 10 .",
+          " mx 10 Mail.Example..ORG.",
+          " MX 10 a\\.b\\",
+          " CNAME x",
+          " A",
+      };
+      return absl::StrCat(entry, OneOf(kOdd));
+    }
+    if (OneIn(20)) {
+      return absl::StrCat(entry, " TXT ", std::string(252 + Below(6), 't'));
+    }
     if (OneIn(3)) {
       absl::StrAppend(&entry, " ", OneOf(Strings{"60", "1h", "5m"}));
     }
@@ -503,9 +691,16 @@ class Generator {
         "10.0.0.0/8", "192.0.2.1",   "::/0",        "::1",
         "::",         "127.0.0.0/9", "128.0.0.0/1", "127.0.0.2"};
     static const Strings kActions = {
-        "",      ":refuse",  ":empty", ":pass", ":ignore",
-        ":PASS", ":4:all $", "all $",  ":7",    ":pass # why"};
-    return absl::StrCat(Mark(), OneOf(kClients), " ", OneOf(kActions));
+        ":pass", ":4:all $",    "",      ":refuse",  ":empty",
+        ":pass", ":ignore",     ":PASS", ":4:all $", "all $",
+        ":7",    ":pass # why", ":p",    "=refuse",  "=nope",
+        ":Re;x", ":pass:x",     "# why", "; why",    ":passed"};
+    static const Strings kOnlyActions = {":pass",   "",   ":refuse", ":empty",
+                                         ":pass;x", ":p", ":4:all $"};
+    return absl::StrCat(Mark(), OneOf(kClients), OneIn(6) ? "" : " ",
+                        acl_actions_only_ ? OneOf(kOnlyActions)
+                        : OneIn(8)        ? absl::StrCat(":4:", Text())
+                                          : OneOf(kActions));
   }
 
   // ---- combined ----
@@ -516,6 +711,7 @@ class Generator {
         DatasetType::kIp4Tset, DatasetType::kDnset,   DatasetType::kGeneric};
     static const Strings kSubzones = {"@", "s1", "s2", "deep.s1", "s3.x"};
     if (OneIn(2)) absl::StrAppend(text, Special(), "\n");
+    if (OneIn(10)) absl::StrAppend(text, "stray entry\n");
     for (uint64_t sections = 1 + Below(4); sections > 0; --sections) {
       const DatasetType type = OneOf(kTypes);
       Strings names = std::move(names_);
@@ -561,6 +757,8 @@ class Generator {
   }
 
   Random& random_;
+  // Of the acl lines that are made.
+  bool acl_actions_only_ = false;
   std::vector<uint32_t> networks_ = std::vector<uint32_t>(3);
   std::vector<absl::uint128> networks6_ = std::vector<absl::uint128>(3);
   Strings names_;

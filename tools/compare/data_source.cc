@@ -210,8 +210,9 @@ absl::StatusOr<bool> DataSource::OpenNextFile() {
   lines_ = std::make_unique<LineReader>(input_->bytes(),
                                         LineReader::kMaxTextLineBytes);
   if (base_ == nullptr) StartReader(specs_[spec_].type, Templates());
-  // A combined file's last section goes on in the next file.
-  (section_ != nullptr ? section_ : base_)->StartFile();
+  // A combined file's last section goes on in the next file, with its
+  // defaults.
+  if (specs_[spec_].type != DatasetType::kCombined) base_->StartFile();
   ++next_file_;
   return true;
 }

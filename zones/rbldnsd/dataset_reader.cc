@@ -22,10 +22,16 @@ struct NamedAction {
 };
 
 constexpr NamedAction kActions[] = {
-    {":ignore", AccessAction::kIgnore}, {":blackhole", AccessAction::kIgnore},
-    {":refuse", AccessAction::kRefuse}, {":empty", AccessAction::kEmpty},
-    {":pass", AccessAction::kPass},
+    {"ignore", AccessAction::kIgnore}, {"blackhole", AccessAction::kIgnore},
+    {"refuse", AccessAction::kRefuse}, {"empty", AccessAction::kEmpty},
+    {"pass", AccessAction::kPass},
 };
+
+absl::Status NoAction() {
+  return absl::InvalidArgumentError(
+      "the action is none of :ignore, :refuse, :empty, :pass, :CODE:TEXT and "
+      "TEXT");
+}
 
 absl::Status Ignored(absl::string_view keyword) {
   return absl::InvalidArgumentError(
@@ -102,7 +108,7 @@ std::vector<ValueSet> DatasetReader::values() const {
 }
 
 absl::Status DatasetReader::ReadLine(absl::string_view text) {
-  const absl::string_view line = SkipBlanks(text);
+  const absl::string_view line = SkipBlanks(StripLineEnd(text));
   if (line.empty()) return absl::OkStatus();
   const bool marked =
       line.size() > 1 && line[1] == '$' && (IsComment(line) || line[0] == ':');
@@ -122,7 +128,7 @@ absl::Status DatasetReader::ReadLine(absl::string_view text) {
   if (line[0] == ':' && !is_address && type_ != DatasetType::kGeneric) {
     return ReadDefault(line);
   }
-  if (line[0] == '=' && type_ == DatasetType::kAclKey) return ReadDefault(line);
+  if (line[0] == '=' && IsAccessList(type_)) return ReadDefault(line);
   const absl::Status status = ReadEntry(line);
   if (status.ok()) ++entries_;
   return status;
@@ -137,6 +143,10 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
   if (word.size() == 1 &&
       (absl::ascii_isdigit(static_cast<unsigned char>(word[0])) ||
        word[0] == '=')) {
+    if (rest.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("$", word, " says nothing"));
+    }
     templates_.Set(word[0], rest);
     return absl::OkStatus();
   }
@@ -150,12 +160,14 @@ absl::Status DatasetReader::ReadSpecial(absl::string_view line,
     if (!specials_->soa.has_value()) specials_->soa = *std::move(soa);
     return absl::OkStatus();
   }
-  if (absl::EqualsIgnoreCase(word, "NS")) {
+  if (absl::EqualsIgnoreCase(word, "NS") ||
+      absl::EqualsIgnoreCase(word, "NAMESERVER")) {
     if (is_acl) return Ignored("$NS");
     absl::StatusOr<NsSpecial> ns = ParseNsSpecial(rest);
     if (!ns.ok()) return ns.status();
     if (ns->ttl_seconds == 0) ns->ttl_seconds = specials_->ttl_seconds;
-    if (!specials_->ns.has_value()) specials_->ns = *std::move(ns);
+    if (!specials_->ns.has_value() && !ns->ns_wire.empty())
+      specials_->ns = *std::move(ns);
     return absl::OkStatus();
   }
   if (absl::EqualsIgnoreCase(word, "TTL")) {
@@ -199,7 +211,12 @@ absl::Status DatasetReader::ReadDefault(absl::string_view line) {
     absl::StatusOr<AccessRule> rule = RuleOf(line);
     if (!rule.ok()) return rule.status();
     default_rule_ = *rule;
-    return absl::OkStatus();
+    if (rule->action != AccessAction::kListed ||
+        type_ == DatasetType::kAclKey) {
+      return absl::OkStatus();
+    }
+    // Later values have from it what they do not say.
+    return values_.SetDefault(line, /*inherits=*/true);
   }
   if (type_ == DatasetType::kCombined) return BeforeSections();
   // One value for all; the first line that sets it counts.
@@ -274,6 +291,15 @@ absl::StatusOr<ValueReader::Number> DatasetReader::ValuesOf(
   return number;
 }
 
+absl::Status DatasetReader::CheckRange(const Ipv4Range& range) const {
+  if (uint64_t{range.last} - range.first < specials_->max_ipv4_range) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("more than the ", specials_->max_ipv4_range,
+                   " addresses that $MAXRANGE4 allows"));
+}
+
 absl::Status DatasetReader::CheckFirst(const IpPrefix& prefix) {
   if (type_ != DatasetType::kIp4Trie && type_ != DatasetType::kIp6Trie &&
       type_ != DatasetType::kAcl) {
@@ -301,14 +327,13 @@ absl::Status DatasetReader::OrOfAnotherKind(absl::string_view line,
 
 absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
   if (type_ == DatasetType::kIp4Tset) {
+    const absl::string_view whole = line;
     uint32_t address = 0;
-    if (excluded ||
-        !ParseDottedQuad(line.substr(0, line.find_first_of(" \t#;:")),
-                         &address)) {
+    if (excluded || !TakeIpv4Address(&line, &address)) {
       return OrOfAnotherKind(
-          line, absl::InvalidArgumentError(
-                    "ip4tset takes single addresses only, no exclusions, "
-                    "prefixes or ranges"));
+          whole, absl::InvalidArgumentError(
+                     "ip4tset takes single addresses only, no exclusions, "
+                     "prefixes or ranges"));
     }
     return sink_->AddIpv4({address, address}, false, kTrivialValues);
   }
@@ -318,11 +343,8 @@ absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
   const absl::string_view whole = line;
   const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&line, forms);
   if (!range.ok()) return OrOfAnotherKind(whole, range.status());
-  if (uint64_t{range->last} - range->first >= specials_->max_ipv4_range) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("more than the ", specials_->max_ipv4_range,
-                     " addresses that $MAXRANGE4 allows"));
-  }
+  const absl::Status allowed = CheckRange(*range);
+  if (!allowed.ok()) return allowed;
   absl::StatusOr<ValueReader::Number> values = ValueReader::Number{0};
   if (!excluded) values = ValuesOf(line);
   if (!values.ok()) return values.status();
@@ -338,12 +360,11 @@ absl::Status DatasetReader::ReadIpv4(absl::string_view line, bool excluded) {
 
 absl::Status DatasetReader::ReadIpv6(absl::string_view line, bool excluded) {
   const bool trivial = type_ == DatasetType::kIp6Tset;
-  if (trivial && absl::StrContains(line.substr(0, EntryEnd(line)), '/')) {
-    return absl::InvalidArgumentError(
-        "ip6tset takes a /64 as its four words, without a length");
-  }
+  Ipv6EntryForms forms;
+  forms.lengths = !trivial;
+  forms.host_bits = options_.host_bits;
   const absl::string_view whole = line;
-  const absl::StatusOr<IpPrefix> prefix = TakeIpv6Prefix(&line);
+  const absl::StatusOr<IpPrefix> prefix = TakeIpv6Prefix(&line, forms);
   if (!prefix.ok()) return OrOfAnotherKind(whole, prefix.status());
   if (trivial && prefix->length_bits != (excluded ? 128 : 64)) {
     return absl::InvalidArgumentError(
@@ -389,23 +410,28 @@ absl::Status DatasetReader::ReadName(absl::string_view line, bool excluded) {
 }
 
 absl::StatusOr<AccessRule> DatasetReader::RuleOf(absl::string_view text) {
-  std::string word(text.substr(0, text.find_first_of(" \t#;")));
-  // An action may begin with either sign.
-  if (word[0] == '=') word[0] = ':';
-  if (type_ == DatasetType::kAclKey) {
-    // rspamd's fork has this one, too.
-    if (absl::EqualsIgnoreCase(word, ":accept")) word = ":pass";
-  }
-  for (const NamedAction& known : kActions) {
-    if (absl::EqualsIgnoreCase(word, known.name)) {
-      return AccessRule{known.action, 0};
+  if (!text.empty() && (text[0] == ':' || text[0] == '=')) {
+    const absl::string_view word =
+        text.substr(1, text.find_first_of(": \t#;", 1) - 1);
+    if (!word.empty() &&
+        absl::ascii_isalpha(static_cast<unsigned char>(word[0]))) {
+      for (const NamedAction& known : kActions) {
+        // The first letters are enough.
+        if (absl::StartsWithIgnoreCase(known.name, word)) {
+          return AccessRule{known.action, 0};
+        }
+      }
+      // rspamd's fork has this one, too.
+      if (type_ == DatasetType::kAclKey &&
+          absl::EqualsIgnoreCase(word, "accept")) {
+        return AccessRule{AccessAction::kPass, 0};
+      }
     }
+    if (text[0] == '=') return NoAction();
   }
   const absl::StatusOr<ValueReader::Number> values = values_.ForEntry(text);
   if (!values.ok()) {
-    return absl::InvalidArgumentError(
-        "the action is none of :ignore, :refuse, :empty, :pass, :CODE:TEXT and "
-        "TEXT");
+    return NoAction();
   }
   return AccessRule{AccessAction::kListed, *values};
 }
@@ -454,12 +480,16 @@ absl::Status DatasetReader::ReadClients(absl::string_view line) {
   const absl::StatusOr<Ipv4Range> range = TakeIpv4Range(&rest, forms);
   IpPrefix prefix;
   if (range.ok()) {
+    const absl::Status status = CheckRange(*range);
+    if (!status.ok()) return status;
     prefix = CoverRange(Family::kIpv4, IpPrefix::FromIpv4(range->first).bytes,
                         IpPrefix::FromIpv4(range->last).bytes)
                  .front();
   } else {
     rest = line;
-    const absl::StatusOr<IpPrefix> ipv6 = TakeIpv6Prefix(&rest);
+    Ipv6EntryForms forms6;
+    forms6.host_bits = options_.host_bits;
+    const absl::StatusOr<IpPrefix> ipv6 = TakeIpv6Prefix(&rest, forms6);
     if (!ipv6.ok()) {
       return absl::StrContains(line.substr(0, EntryEnd(line)), "::")
                  ? ipv6.status()

@@ -112,7 +112,10 @@ class DatasetReader {
                 Templates templates, ZoneSpecials* specials, EntrySink* sink);
 
   // A default line holds up to the end of its file.
-  void StartFile() { values_.StartFile(); }
+  void StartFile() {
+    values_.StartFile();
+    if (type_ == DatasetType::kAcl) default_rule_.reset();
+  }
 
   // `line` is without its newline. InvalidArgument or FailedPrecondition: it
   // is left out, and the rest can go on. Aborted: the data may not be used.
@@ -149,6 +152,8 @@ class DatasetReader {
   absl::StatusOr<ValueReader::Number> ValuesOf(absl::string_view rest);
   absl::StatusOr<AccessRule> RuleOf(absl::string_view text);
   ValueReader::Number RuleNumber(const AccessRule& rule);
+  // What $MAXRANGE4 allows.
+  absl::Status CheckRange(const Ipv4Range& range) const;
   // Of a trie: the first entry of a prefix holds, and later ones are errors.
   absl::Status CheckFirst(const IpPrefix& prefix);
 

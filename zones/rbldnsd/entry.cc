@@ -1,11 +1,13 @@
 #include "zones/rbldnsd/entry.h"
 
 #include <algorithm>
-#include <string>
+#include <array>
+#include <cstddef>
+#include <optional>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace rbld {
 namespace {
@@ -19,13 +21,13 @@ struct Octets {
   }
 };
 
-// A decimal number of at most three digits; -1 if there is none.
+// A decimal number up to 999; -1 if there is none.
 int TakeNumber(absl::string_view* text) {
   int number = 0;
   size_t i = 0;
   while (i < text->size() && absl::ascii_isdigit((*text)[i])) {
-    if (i == 3) return -1;
     number = number * 10 + ((*text)[i++] - '0');
+    if (number > 999) return -1;
   }
   if (i == 0) return -1;
   text->remove_prefix(i);
@@ -64,6 +66,10 @@ absl::StatusOr<Ipv4Range> TakeLength(absl::string_view* text,
   if (length_bits < 0 || length_bits > 32 || !AtEntryEnd(*text)) {
     return BadIpv4(forms.ranges);
   }
+  if (length_bits == 0 && forms.ranges) {
+    return absl::InvalidArgumentError(
+        "a length of 0 is all addresses; an ip4set has none such");
+  }
   const IpPrefix prefix = IpPrefix::FromIpv4(octets.value, length_bits);
   if (prefix.ipv4() != octets.value && !forms.host_bits) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -99,6 +105,45 @@ absl::StatusOr<Ipv4Range> TakeRangeEnd(absl::string_view* text,
   return range;
 }
 
+// Hexadecimal words and their colons: four of them are 64 bits, and "::" makes
+// it 128. A colon that no word can follow is left.
+bool TakeWords(absl::string_view* text, AddressBytes* bytes, int* bits) {
+  constexpr size_t kBytes = std::tuple_size<AddressBytes>::value;
+  *bytes = {};
+  size_t count = 0;
+  std::optional<size_t> gap;
+  if (absl::ConsumePrefix(text, "::")) gap = 0;
+  bool ended = false;
+  while (!ended) {
+    unsigned word = 0;
+    size_t i = 0;
+    for (; i < text->size() &&
+           absl::ascii_isxdigit(static_cast<unsigned char>((*text)[i]));
+         ++i) {
+      const char c =
+          absl::ascii_tolower(static_cast<unsigned char>((*text)[i]));
+      word =
+          word * 16 + static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
+      if (word > 0xffff) return false;
+    }
+    if (i == 0) break;
+    text->remove_prefix(i);
+    (*bytes)[count++] = static_cast<uint8_t>(word >> 8);
+    (*bytes)[count++] = static_cast<uint8_t>(word);
+    ended = count == kBytes || !absl::ConsumePrefix(text, ":");
+    if (!ended && !gap.has_value() && absl::ConsumePrefix(text, ":")) {
+      gap = count;
+    }
+  }
+  *bits = static_cast<int>(8 * count);
+  if (!gap.has_value()) return ended;
+  if (count == kBytes) return false;
+  std::rotate(bytes->begin() + static_cast<ptrdiff_t>(*gap),
+              bytes->begin() + static_cast<ptrdiff_t>(count), bytes->end());
+  *bits = static_cast<int>(8 * kBytes);
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text,
@@ -115,35 +160,35 @@ absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text,
   return Ipv4Range{octets.value, octets.value | octets.HostMask()};
 }
 
-absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text) {
+bool TakeIpv4Address(absl::string_view* text, uint32_t* address) {
+  Octets octets;
+  if (!TakeOctets(text, &octets) || octets.count != 4 || !AtEntryEnd(*text)) {
+    return false;
+  }
+  *address = octets.value;
+  return true;
+}
+
+absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text,
+                                        Ipv6EntryForms forms) {
   const absl::Status bad = absl::InvalidArgumentError(
       "no IPv6 address or prefix (2001:db8::1, 2001:db8::/32, 2001:db8:1)");
-  const size_t size = static_cast<size_t>(
-      std::find_if(text->begin(), text->end(),
-                   [](char c) {
-                     return c == ' ' || c == '\t' || c == '#' || c == ';';
-                   }) -
-      text->begin());
-  const absl::string_view entry = text->substr(0, size);
-  text->remove_prefix(size);
-  const size_t slash = entry.find('/');
-  std::string address(entry.substr(0, slash));
-  if (address.empty() || absl::StrContains(address, '.')) return bad;
-  std::string length;
-  if (slash != absl::string_view::npos) {
-    length = std::string(entry.substr(slash));
+  AddressBytes bytes;
+  int length_bits = 0;
+  if (!TakeWords(text, &bytes, &length_bits)) return bad;
+  if (forms.lengths && absl::ConsumePrefix(text, "/")) {
+    length_bits = TakeNumber(text);
+    if (length_bits < 0 || length_bits > 128) return bad;
+  } else if (length_bits == 16) {
+    return bad;
   }
-  if (!absl::StrContains(address, "::")) {
-    const auto words = std::count(address.begin(), address.end(), ':') + 1;
-    if (words > 8 || (words == 1 && length.empty())) return bad;
-    if (words < 8) absl::StrAppend(&address, "::");
-    if (length.empty()) length = absl::StrCat("/", 16 * words);
+  if (!AtEntryEnd(*text)) return bad;
+  const IpPrefix prefix = IpPrefix::Make(Family::kIpv6, bytes, length_bits);
+  if (prefix.bytes != bytes && !forms.host_bits) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bits are set behind the prefix; was ", prefix.ToString(), " meant?"));
   }
-  const absl::StatusOr<IpPrefix> prefix =
-      ParseIpPrefix(absl::StrCat(address, length));
-  if (!prefix.ok()) return prefix.status();
-  if (prefix->family != Family::kIpv6) return bad;
-  return *prefix;
+  return prefix;
 }
 
 }  // namespace rbld

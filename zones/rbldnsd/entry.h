@@ -27,9 +27,19 @@ struct Ipv4EntryForms {
 absl::StatusOr<Ipv4Range> TakeIpv4Range(absl::string_view* text,
                                         Ipv4EntryForms forms);
 
+// A whole address and nothing else.
+bool TakeIpv4Address(absl::string_view* text, uint32_t* address);
+
+struct Ipv6EntryForms {
+  bool lengths = true;     // "2001:db8::/32"; else only the words count
+  bool host_bits = false;  // rbldnsd's -e
+};
+
 // "2001:db8::/32", "2001:db8:1" (its words: a /48), "2001:db8::1" (with "::" a
-// whole address).
-absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text);
+// whole address). Words may have zeros in front. A value may follow at once:
+// "2001:db8::/32:3:x".
+absl::StatusOr<IpPrefix> TakeIpv6Prefix(absl::string_view* text,
+                                        Ipv6EntryForms forms);
 
 }  // namespace rbld
 

@@ -149,8 +149,9 @@ class FileDatasetReader {
     if (spec_.decompress) source = Decompress(*std::move(source));
     LineReader lines(source->get(), LineReader::kMaxTextLineBytes);
     LineReader::Line line;
-    // A combined file's last section goes on in the next file.
-    current_->reader->StartFile();
+    // A combined file's last section goes on in the next file, with its
+    // defaults.
+    if (spec_.type != DatasetType::kCombined) current_->reader->StartFile();
     while (lines.Next(&line)) {
       absl::Status status;
       if (line.too_long) {

@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_util.h"
+#include "base/ip_prefix.h"
+#include "dns/name.h"
 #include "zones/rfc1035_text.h"
 
 namespace rbld {
@@ -199,6 +201,121 @@ TEST_F(FileDatasetTest, ANameEndsAtABlankAndNowhereElse) {
   EXPECT_EQ((*data)->warned[0].line, 1u);
 }
 
+TEST_F(FileDatasetTest, NamesAreReadAsRbldnsdReadsThem) {
+  options_.keep_names = true;
+  const auto data =
+      Load(DatasetType::kDnset,
+           absl::StrCat("..a.ex\n.b..c.ex..\nd\\\n*.e\\25.ex\nf\\7\n"
+                        "g\\.h\\0661.EX.\n@\n\xff.ex\n(x)\n",
+                        std::string(63, 'i'), ".ex\n",
+                        // None of these is a name.
+                        ".\n..\n\\\nj\\256\n", std::string(64, 'i'), ".ex\n"));
+  ASSERT_TRUE(data.ok()) << data.status();
+  std::vector<std::string> names;
+  for (const ResolvedName& name : (*data)->names) {
+    names.push_back(NameToText(ReversedLabels(name.reversed_wire)));
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "(x).", "@.", "\\255.ex.", "a.ex.", "b.c.ex.", "d.",
+                       "e\\025.ex.", "f\\007.", "g\\.hb1.ex.",
+                       absl::StrCat(std::string(63, 'i'), ".ex.")}));
+  EXPECT_EQ((*data)->left_out_count, 5u);
+}
+
+TEST_F(FileDatasetTest, BlanksAndCarriageReturnsEndALine) {
+  auto data = Load(DatasetType::kIp4Set,
+                   "1.0.0.1\r\n1.0.0.2 \r \n1.0.0.3 :3:x\r\t\r\n"
+                   "1.0.0.4 a\rb\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(At(**data, 0x01000001), "127.0.0.2  0");
+  EXPECT_EQ(At(**data, 0x01000002), "127.0.0.2  0");
+  EXPECT_EQ(At(**data, 0x01000003), "127.0.0.3 x 0");
+  EXPECT_EQ(At(**data, 0x01000004), "-");
+  data = Load(DatasetType::kCombined, "$DATASET ip4set sub \r\r\n1.0.0.1\r\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  ASSERT_EQ((*data)->subzones.size(), 1u);
+  EXPECT_EQ((*data)->subzones[0].labels, "\3sub");
+}
+
+TEST_F(FileDatasetTest, NumbersMayHaveZerosInFront) {
+  const auto data = Load(DatasetType::kIp4Set,
+                         "0001.00.000.01 :0003:x\n1.0.0.4/0031\n"
+                         "1.0.0.8 :0001.0002:\n0/0\n0.0.0.0/0\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(At(**data, 0x01000001), "127.0.0.3 x 0");
+  EXPECT_EQ(At(**data, 0x01000005), "127.0.0.2  0");
+  EXPECT_EQ(At(**data, 0x01000008), "1.0.0.2  0");
+  // Not all addresses at once, but in a trie.
+  EXPECT_EQ(At(**data, 0x02000001), "-");
+  EXPECT_EQ((*data)->left_out_count, 2u);
+  EXPECT_EQ(At(**Load(DatasetType::kIp4Trie, "0/0\n"), 0x02000001),
+            "127.0.0.2  0");
+}
+
+TEST_F(FileDatasetTest, ReadsIpv6AddressesInEverySpelling) {
+  const auto at = [](const FileDataset& data, const char* address) {
+    const ValueSetId id =
+        data.index.ipv6->Lookup(ParseIpPrefix(address).value().bytes);
+    if (id == kNotListed) return std::string("-");
+    const ValueView value = data.values->Get(id)[0];
+    return absl::StrCat(CodeText(value.code), " ", value.reason);
+  };
+  const std::string text =
+      "2001:db8::/32:3:x\n2001:00db9::1\n2001:DBA::/0032;x\n"
+      "2001:dbb:0:0:0:0:0:1:4:y\n2001:dbc::2::5\n2001:dbd::1/48\n"
+      "2001:dbe::12345\n2001:dbf:1:2:3:4:5:6::\n2001:dc0:\n2001\n";
+  auto data = Load(DatasetType::kIp6Trie, text);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(at(**data, "2001:db8:1::"), "127.0.0.3 x");
+  EXPECT_EQ(at(**data, "2001:db9::1"), "127.0.0.2 ");
+  EXPECT_EQ(at(**data, "2001:dba:1::"), "127.0.0.2 ");
+  EXPECT_EQ(at(**data, "2001:dbb::1"), "127.0.0.4 y");
+  EXPECT_EQ(at(**data, "2001:dbc::2"), "127.0.0.5 ");
+  EXPECT_EQ(at(**data, "2001:dbd::2"), "-");
+  EXPECT_EQ((*data)->left_out_count, 5u);
+  spec_.host_bits = true;
+  data = Load(DatasetType::kIp6Trie, text);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(at(**data, "2001:dbd::2"), "127.0.0.2 ");
+}
+
+TEST_F(FileDatasetTest, ReadsRecordsAsRbldnsdReadsThem) {
+  const auto data = Load(DatasetType::kGeneric,
+                         "a A 1.2.3.4;x\nb A 1.2.3.4#x\nc A 1.2.3.4 x\n"
+                         "d A 5\ne A 0\nf TXT \"\"\ng 2W mx 010 Mx..Ex.\n"
+                         // None of these is a record.
+                         "h TXT\ni A 1.2.3.\nj A 256\nk 1h30m A 1.2.3.4\n"
+                         "l MX 10\nm MX 10 mx more\nn MX +5 mx\n. A 1.2.3.4\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  std::vector<std::string> rdata;
+  for (const GenericRecord& record : (*data)->records) {
+    rdata.push_back(record.rdata);
+  }
+  const std::string address = "\1\2\3\4";
+  EXPECT_EQ(rdata, (std::vector<std::string>{
+                       address, address, address, std::string("\0\0\0\5", 4),
+                       std::string(4, '\0'), std::string(1, '\0'),
+                       std::string("\0\12\2Mx\2Ex\0", 9)}));
+  EXPECT_EQ((*data)->records.back().ttl_seconds, 2u * 604800);
+  EXPECT_EQ((*data)->left_out_count, 8u);
+}
+
+TEST_F(FileDatasetTest, SpecialLinesAreReadAsRbldnsdReadsThem) {
+  const auto data = Load(DatasetType::kIp4Set,
+                         "$1\n$1 one\n$SOA 1h Ns.Ex hm.ex 7 1h 1h 1w 5m # no\n"
+                         "$NS 1d -a.ex\n$NAMESERVER 1d -..x Ns.Ex # comment\n"
+                         "$TTL 1h30m\n$TTL 60 ; no\n$MAXRANGE4 1 # no\n"
+                         "1.0.0.0/24 $1\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(At(**data, 0x01000001), "127.0.0.2 one 0");
+  EXPECT_FALSE((*data)->specials.soa.has_value());
+  ASSERT_TRUE((*data)->specials.ns.has_value());
+  EXPECT_EQ((*data)->specials.ns->ns_wire,
+            std::vector<std::string>{std::string("\2Ns\2Ex\0", 7)});
+  EXPECT_EQ((*data)->left_out_count, 5u);
+}
+
 TEST_F(FileDatasetTest, ATextThatIsTooLongIsCut) {
   const auto data =
       Load(DatasetType::kIp4Set,
@@ -334,6 +451,46 @@ TEST_F(FileDatasetTest, ReadsAccessLists) {
   EXPECT_EQ((*data)->rules[(*data)->index.ipv6->Lookup(loopback) - 1].action,
             AccessAction::kEmpty);
   EXPECT_EQ((*data)->left_out_count, 3u);
+}
+
+TEST_F(FileDatasetTest, ReadsAccessListsAsRbldnsdReadsThem) {
+  const auto data = Load(DatasetType::kAcl,
+                         ":4:def $\n:5\n10.0.0.1\n10.0.0.2 :6\n"
+                         "10.0.0.3 text\n10.0.0.4 :p;x\n10.0.0.5:Re\n"
+                         "10.0.0.6 =pass:x\n10.0.0.7 =text\n"
+                         "$MAXRANGE4 256\n10.1.0.0/16 :pass\n=empty\n",
+                         "10.0.0.8\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  const auto rule = [&](uint32_t address) -> std::string {
+    const ValueSetId place = (*data)->index.ipv4->Lookup(address);
+    if (place == kNotListed) return "-";
+    const FileDataset::Rule& found = (*data)->rules[place - 1];
+    if (found.action != AccessAction::kListed) {
+      return absl::StrCat(static_cast<int>(found.action));
+    }
+    const ValueView value = (*data)->values->Get(found.values)[0];
+    return absl::StrCat(CodeText(value.code), " ", value.reason);
+  };
+  const auto action = [](AccessAction wanted) {
+    return absl::StrCat(static_cast<int>(wanted));
+  };
+  EXPECT_EQ(rule(0x0a000001), "127.0.0.5 def $");
+  EXPECT_EQ(rule(0x0a000002), "127.0.0.6 def $");
+  EXPECT_EQ(rule(0x0a000003), "127.0.0.5 text");
+  EXPECT_EQ(rule(0x0a000004), action(AccessAction::kPass));
+  EXPECT_EQ(rule(0x0a000005), action(AccessAction::kRefuse));
+  EXPECT_EQ(rule(0x0a000006), action(AccessAction::kPass));
+  EXPECT_EQ(rule(0x0a000007), "-");
+  EXPECT_EQ(rule(0x0a010001), "-");
+  // A default holds up to the end of its file.
+  EXPECT_EQ(rule(0x0a000008), action(AccessAction::kIgnore));
+}
+
+TEST_F(FileDatasetTest, ASectionKeepsItsDefaultInTheNextFile) {
+  const auto data = Load(DatasetType::kCombined,
+                         "$DATASET ip4set @\n:3:def\n1.0.0.1\n", "1.0.0.2\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(At(*(*data)->sections[0], 0x01000002), "127.0.0.3 def 0");
 }
 
 TEST_F(FileDatasetTest, ReadsKeys) {

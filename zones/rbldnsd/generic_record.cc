@@ -7,7 +7,6 @@
 #include "absl/strings/numbers.h"
 #include "dns/constants.h"
 #include "dns/name.h"
-#include "zones/duration.h"
 #include "zones/line_text.h"
 #include "zones/rbldnsd/specials.h"
 #include "zones/rbldnsd/values.h"
@@ -36,9 +35,10 @@ std::string TxtRdata(absl::string_view text) {
   return rdata;
 }
 
+// What stands behind the address does not count.
 absl::StatusOr<std::string> AddressRdata(absl::string_view text) {
   uint32_t address = 0;
-  if (!TakeCode(&text, &address) || !text.empty()) return BadRecord();
+  if (TakeInetAddress(&text, &address) == 0) return BadRecord();
   std::string rdata(4, '\0');
   WriteU32(reinterpret_cast<uint8_t*>(rdata.data()), address);
   return rdata;
@@ -54,10 +54,13 @@ absl::StatusOr<std::string> Address6Rdata(absl::string_view text) {
 
 absl::StatusOr<std::string> MailRdata(absl::string_view text) {
   uint32_t preference = 0;
-  if (!absl::SimpleAtoi(TakeWord(&text), &preference) || preference > 65535) {
+  const absl::string_view number = TakeWord(&text);
+  if (number.empty() ||
+      !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
+      !absl::SimpleAtoi(number, &preference) || preference > 65535) {
     return BadRecord();
   }
-  const absl::StatusOr<std::string> host = ParseHostName(TakeWord(&text));
+  const absl::StatusOr<std::string> host = ParseName(TakeWord(&text));
   if (!host.ok() || !text.empty()) return BadRecord();
   std::string rdata = {static_cast<char>(preference >> 8),
                        static_cast<char>(preference)};
@@ -73,17 +76,17 @@ absl::StatusOr<GenericRecord> ParseGenericRecord(absl::string_view line) {
   if (name != "@") {
     const absl::StatusOr<std::string> owner = ParseHostName(name);
     if (!owner.ok()) return owner.status();
+    if (owner->size() == 1) return BadRecord();
     record.owner = owner->substr(0, owner->size() - 1);
   }
   absl::string_view word = TakeWord(&text);
   if (!word.empty() &&
       absl::ascii_isdigit(static_cast<unsigned char>(word[0]))) {
-    const absl::StatusOr<int64_t> ttl = ParseDurationSeconds(word);
-    if (!ttl.ok() || *ttl > 0x7fffffff) return BadRecord();
-    record.ttl_seconds = static_cast<uint32_t>(*ttl);
+    if (!ParseSeconds(word, &record.ttl_seconds)) return BadRecord();
     word = TakeWord(&text);
   }
   if (absl::EqualsIgnoreCase(word, "IN")) word = TakeWord(&text);
+  if (text.empty()) return BadRecord();
   absl::StatusOr<std::string> rdata = BadRecord();
   RrType type = RrType::kA;
   if (absl::EqualsIgnoreCase(word, "A")) {

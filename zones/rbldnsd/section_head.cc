@@ -10,7 +10,7 @@
 namespace rbld {
 
 bool TakeSectionKeyword(absl::string_view line, absl::string_view* rest) {
-  line = SkipBlanks(line);
+  line = SkipBlanks(StripLineEnd(line));
   if (!line.empty() && (line[0] == '#' || line[0] == ';' || line[0] == ':')) {
     line.remove_prefix(1);
   }

@@ -12,7 +12,7 @@
 
 namespace rbld {
 
-// $SOA. Names are wire names in lower case.
+// $SOA. Names are wire names, their case as it is written.
 struct SoaSpecial {
   uint32_t ttl_seconds = 0;  // 0: the default
   std::string mname_wire;
@@ -41,7 +41,15 @@ absl::StatusOr<uint32_t> ParseTtlSpecial(absl::string_view text);
 // $MAXRANGE4: how many addresses, given so or as /LENGTH.
 absl::StatusOr<uint64_t> ParseMaxRangeSpecial(absl::string_view text);
 
-// An absolute name, its final dot optional, as a lower-case wire name.
+// A time as rbldnsd writes it: a number with one of w, d, h, m, s behind it or
+// none. At most 2^31 - 1 seconds (RFC 2181 §8).
+bool ParseSeconds(absl::string_view text, uint32_t* seconds);
+
+// An absolute name as a wire name. Dots in front, behind and in a row count
+// like one between labels; "\" escapes a byte, or one to three decimal digits
+// are its number; at the end it is nothing.
+absl::StatusOr<std::string> ParseName(absl::string_view text);
+// The same in lower case.
 absl::StatusOr<std::string> ParseHostName(absl::string_view text);
 
 }  // namespace rbld

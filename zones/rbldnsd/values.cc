@@ -67,7 +67,7 @@ std::string ToReason(absl::string_view text, const Templates& templates) {
 
 }  // namespace
 
-bool TakeCode(absl::string_view* text, uint32_t* code) {
+int TakeInetAddress(absl::string_view* text, uint32_t* address) {
   uint32_t octets[4] = {};
   int count = 0;
   size_t i = 0;
@@ -75,23 +75,28 @@ bool TakeCode(absl::string_view* text, uint32_t* code) {
     uint32_t value = 0;
     const size_t start = i;
     while (i < text->size() &&
-           absl::ascii_isdigit(static_cast<unsigned char>((*text)[i])) &&
-           i - start < 3) {
+           absl::ascii_isdigit(static_cast<unsigned char>((*text)[i]))) {
       value = value * 10 + static_cast<uint32_t>((*text)[i++] - '0');
+      if (value > 255) return 0;
     }
-    if (i == start || value > 255) return false;
+    if (i == start) return 0;
     octets[count++] = value;
     if (count == 4 || i == text->size() || (*text)[i] != '.') break;
     ++i;
   }
-  const uint32_t last = octets[count - 1];
-  uint32_t address = count == 1 ? 0x7f000000 : octets[0] << 24;
-  if (count > 2) address |= octets[1] << 16;
-  if (count > 3) address |= octets[2] << 8;
-  address |= last;
-  if (address == 0 || (count == 1 && last == 0)) return false;
-  *code = address;
+  *address = octets[count - 1];
+  for (int j = 0; j + 1 < count; ++j) *address |= octets[j] << (24 - 8 * j);
   text->remove_prefix(i);
+  return count;
+}
+
+bool TakeCode(absl::string_view* text, uint32_t* code) {
+  absl::string_view rest = *text;
+  uint32_t address = 0;
+  const int octets = TakeInetAddress(&rest, &address);
+  if (octets == 0 || address == 0) return false;
+  *code = octets == 1 ? 0x7f000000 | address : address;
+  *text = rest;
   return true;
 }
 
@@ -197,9 +202,16 @@ absl::StatusOr<ValueReader::Number> ValueReader::ForEntry(
   return Intern(*parsed);
 }
 
-absl::Status ValueReader::SetDefault(absl::string_view text) {
+absl::Status ValueReader::SetDefault(absl::string_view text, bool inherits) {
   absl::StatusOr<Parsed> parsed = Parse(text);
   if (!parsed.ok()) return parsed.status();
+  if (inherits && line_default_.has_value()) {
+    if (!parsed->code.has_value()) parsed->code = line_default_->code;
+    if (parsed->text_is == Parsed::Text::kDefault) {
+      parsed->text_is = line_default_->text_is;
+      parsed->text = line_default_->text;
+    }
+  }
   line_default_ = *std::move(parsed);
   return absl::OkStatus();
 }

@@ -64,8 +64,9 @@ class ValueReader {
                                   const ValueCondition& condition = {});
   Number Default() { return Intern(Parsed()); }
 
-  // A line that begins with ':'; it holds up to the end of its file.
-  absl::Status SetDefault(absl::string_view text);
+  // A line that begins with ':'; it holds up to the end of its file. What it
+  // does not say is rbldnsd's own, or what the default before it said.
+  absl::Status SetDefault(absl::string_view text, bool inherits = false);
   void StartFile() { line_default_.reset(); }
 
   // What a number means with these templates.
@@ -99,8 +100,12 @@ class ValueReader {
   absl::flat_hash_map<std::string, Number> numbers_;
 };
 
-// "5" is 127.0.0.5, "127.0.0.5" itself, "1.2" is 1.0.0.2 and "1.2.3" 1.2.0.3,
-// as inet_aton(3) has it. Never 0. Removes what it read; false when it is none.
+// "127.0.0.5" is itself, "5" is 0.0.0.5, "1.2" 1.0.0.2 and "1.2.3" 1.2.0.3, as
+// inet_aton(3) has it. Removes what it read; returns how many octets that was,
+// 0 when it is no address.
+int TakeInetAddress(absl::string_view* text, uint32_t* address);
+
+// The same, but "5" is 127.0.0.5, and 0.0.0.0 is none.
 bool TakeCode(absl::string_view* text, uint32_t* code);
 
 }  // namespace rbld
