@@ -12,8 +12,8 @@
 #include "base/file_util.h"
 #include "base/log.h"
 #include "base/user.h"
-#include "server/missing_files.h"
 #include "server/passed_sockets.h"
+#include "zones/missing_files.h"
 
 namespace rbld {
 namespace {

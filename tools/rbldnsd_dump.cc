@@ -22,6 +22,7 @@
 #include "store/publisher.h"
 #include "zones/config.h"
 #include "zones/dump.h"
+#include "zones/missing_files.h"
 #include "zones/rbldnsd/file_dataset.h"
 #include "zones/rfc1035_text.h"
 #include "zones/zone_stream.h"
@@ -138,6 +139,28 @@ struct LoadedZone {
   std::vector<std::shared_ptr<const FileDataset>> datasets;
 };
 
+FileDatasetSpec SpecOf(const FrontOptions& options, const FrontZoneSpec& spec) {
+  FileDatasetSpec file_spec;
+  file_spec.name = absl::StrCat(DatasetTypeName(spec.type), ":",
+                                absl::StrJoin(spec.files, ","));
+  file_spec.type = spec.type;
+  file_spec.files = spec.files;
+  file_spec.ttl = options.ttl;
+  file_spec.host_bits = options.host_bits;
+  file_spec.decompress = options.decompress;
+  return file_spec;
+}
+
+// All that is not there, at once.
+absl::Status CheckFiles(const FrontOptions& options) {
+  std::vector<DatasetConfig> datasets;
+  for (const FrontZoneSpec& spec : options.zones) {
+    if (IsAccessList(spec.type)) continue;
+    datasets.emplace_back().spec = SpecOf(options, spec);
+  }
+  return FindMissingFiles(datasets, "");
+}
+
 absl::StatusOr<LoadedZone> LoadZone(const FrontOptions& options,
                                     const std::string& name,
                                     std::ostream* warnings) {
@@ -145,19 +168,11 @@ absl::StatusOr<LoadedZone> LoadZone(const FrontOptions& options,
   zone.parts[""];
   for (const FrontZoneSpec& spec : options.zones) {
     if (spec.zone != name || IsAccessList(spec.type)) continue;
-    FileDatasetSpec file_spec;
-    file_spec.name = absl::StrCat(DatasetTypeName(spec.type), ":",
-                                  absl::StrJoin(spec.files, ","));
-    file_spec.type = spec.type;
-    file_spec.files = spec.files;
-    file_spec.ttl = options.ttl;
-    file_spec.host_bits = options.host_bits;
-    file_spec.decompress = options.decompress;
     FileDatasetLoadOptions load;
     load.now_seconds = time(nullptr);
     load.keep_names = true;
     absl::StatusOr<std::shared_ptr<const FileDataset>> data =
-        LoadFileDataset(file_spec, load);
+        LoadFileDataset(SpecOf(options, spec), load);
     if (!data.ok()) return data.status();
     const FileDataset& loaded = **data;
     for (const LeftOutLine& line : loaded.left_out) {
@@ -290,6 +305,7 @@ absl::Status DumpPart(const ZoneConfig& config, const FileStore& store,
 
 absl::Status DumpFrontZones(const FrontOptions& options, std::ostream* out,
                             std::ostream* warnings) {
+  if (const absl::Status s = CheckFiles(options); !s.ok()) return s;
   std::vector<std::string> done;
   for (const FrontZoneSpec& spec : options.zones) {
     if (spec.zone.empty() ||

@@ -192,11 +192,12 @@ class FrontTest(FrontCase):
 
     def test_all_missing_files_are_named_at_once(self):
         self.write("set", "1.2.3.4\n")
-        for done in self.run_both(
-                ZONE + ":ip4set:none1,set", "b.test:dnset:set,sub/none2",
-                ZONE + ":ip4set:set"):
-            self.assertIn("none1: ", done.stderr)
-            self.assertIn("sub/none2: ", done.stderr)
+        for options in ((), ("-d",)):
+            for done in self.run_both(
+                    ZONE + ":ip4set:none1,set", "b.test:dnset:set,sub/none2",
+                    ZONE + ":ip4set:set", options=options):
+                self.assertIn("none1: ", done.stderr)
+                self.assertIn("sub/none2: ", done.stderr)
         done = self.run_both(ZONE + ":ip4set:none1")[0]
         self.assertIn("in the folder " + self.scratch.path, done.stderr)
 

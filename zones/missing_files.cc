@@ -1,4 +1,4 @@
-#include "server/missing_files.h"
+#include "zones/missing_files.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 // FindMissingFiles: names all data files that cannot be read, at once.
-#ifndef RBLD_SERVER_MISSING_FILES_H_
-#define RBLD_SERVER_MISSING_FILES_H_
+#ifndef RBLD_ZONES_MISSING_FILES_H_
+#define RBLD_ZONES_MISSING_FILES_H_
 
 #include <string>
 #include <vector>
@@ -18,4 +18,4 @@ absl::Status FindMissingFiles(const std::vector<DatasetConfig>& datasets,
 
 }  // namespace rbld
 
-#endif  // RBLD_SERVER_MISSING_FILES_H_
+#endif  // RBLD_ZONES_MISSING_FILES_H_
