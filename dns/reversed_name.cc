@@ -1,8 +1,8 @@
 #include "dns/reversed_name.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "dns/name.h"
@@ -167,8 +167,39 @@ int WriteIpv4Text(uint32_t host_order, char* out) {
 }
 
 int WriteIpv6Text(const std::array<uint8_t, 16>& address, char* out) {
-  inet_ntop(AF_INET6, address.data(), out, kMaxAddressTextBytes);
-  return static_cast<int>(strlen(out));
+  // By hand, as inet_ntop makes dotted quads of some addresses.
+  constexpr int kWords = 8;
+  unsigned words[kWords];
+  int run = 0, longest = 0, gap = -1;
+  for (int i = 0; i < kWords; ++i) {
+    const size_t at = 2 * static_cast<size_t>(i);
+    words[i] = static_cast<unsigned>(address[at] << 8 | address[at + 1]);
+    run = words[i] == 0 ? run + 1 : 0;
+    // One word alone is no gap.
+    if (run > std::max(longest, 1)) {
+      longest = run;
+      gap = i + 1 - run;
+    }
+  }
+  constexpr char kDigits[] = "0123456789abcdef";
+  char* at = out;
+  for (int i = 0; i < kWords; ++i) {
+    if (i == gap) {
+      *at++ = ':';
+      i += longest - 1;
+      if (i + 1 == kWords) *at++ = ':';
+      continue;
+    }
+    if (i > 0) *at++ = ':';
+    bool started = false;
+    for (int shift = 12; shift >= 0; shift -= 4) {
+      const unsigned digit = words[i] >> shift & 15;
+      started |= digit != 0 || shift == 0;
+      if (started) *at++ = kDigits[digit];
+    }
+  }
+  *at = '\0';
+  return static_cast<int>(at - out);
 }
 
 }  // namespace rbld

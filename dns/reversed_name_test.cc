@@ -42,6 +42,24 @@ std::string Ipv6(const std::array<uint8_t, 16>& address) {
   return std::string(text, static_cast<size_t>(bytes));
 }
 
+TEST(Ipv6Text, IsHexadecimalWords) {
+  EXPECT_EQ("::", Ipv6({}));
+  EXPECT_EQ("::1", Ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
+  EXPECT_EQ("1::", Ipv6({0, 1}));
+  // The longest gap, and the first of two; a word alone is none.
+  EXPECT_EQ("1:0:0:1::",
+            Ipv6({0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ("1::1:0:0:1:1",
+            Ipv6({0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1}));
+  EXPECT_EQ("0:a0:1002:ffff:1:1:1:0",
+            Ipv6({0, 0, 0, 0xa0, 0x10, 2, 0xff, 0xff, 0, 1, 0, 1, 0, 1, 0, 0}));
+  // As rbldnsd writes them in texts, without dotted quads.
+  EXPECT_EQ("::ffff:102:304",
+            Ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4}));
+  EXPECT_EQ("::102:304",
+            Ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}));
+}
+
 TEST(ReversedAddress, ReadsAFullIpv4Address) {
   const ReversedAddress address = Read("4.3.2.1");
   EXPECT_EQ(4, address.ipv4_octets);

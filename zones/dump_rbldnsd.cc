@@ -306,7 +306,7 @@ class RbldnsdWriter {
       entries_ = {family == Family::kIpv4 ? CodeText(address.ipv4())
                                           : Ipv6Text(address)};
       const absl::Status status =
-          AppendEntries(LinesFor(answer, lines, address.ToString()));
+          AppendEntries(LinesFor(answer, lines, SubjectOfAddress(address)));
       if (!status.ok()) return status;
     }
     return absl::OkStatus();

@@ -232,8 +232,9 @@ class Rfc1035Writer {
       if (!Expand(count, answer, prefix.ToString())) return;
       for (absl::uint128 i = 0; i < count; ++i) {
         const AddressBytes address = WordToAddress(start + i);
-        AppendAnswer(NibbleOwner(address, kIpv6Labels), answer,
-                     IpPrefix::Make(Family::kIpv6, address, 128).ToString());
+        AppendAnswer(
+            NibbleOwner(address, kIpv6Labels), answer,
+            SubjectOfAddress(IpPrefix::Make(Family::kIpv6, address, 128)));
       }
       return;
     }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "dns/name.h"
+#include "dns/reversed_name.h"
 
 namespace rbld {
 namespace {
@@ -39,6 +40,13 @@ std::string RelativeText(absl::string_view labels) {
 
 std::string AbsoluteText(absl::string_view name) {
   return absl::StrCat(RelativeText(name.substr(0, name.size() - 1)), ".");
+}
+
+std::string SubjectOfAddress(const IpPrefix& address) {
+  if (address.family == Family::kIpv4) return address.ToString();
+  char text[kMaxAddressTextBytes];
+  const int bytes = WriteIpv6Text(address.bytes, text);
+  return std::string(text, static_cast<size_t>(bytes));
 }
 
 std::string SubjectOfName(absl::string_view reversed_wire) {

@@ -29,7 +29,9 @@ std::string TxtStrings(absl::string_view text);
 // of.
 std::string RdataText(uint16_t type, absl::string_view rdata);
 
-// What "$" is in the reason of a name: as the responder writes it.
+// What "$" is in the reason of an address or a name: as the responder writes
+// it.
+std::string SubjectOfAddress(const IpPrefix& address);
 std::string SubjectOfName(absl::string_view reversed_wire);
 
 }  // namespace rbld

@@ -15,7 +15,9 @@ TEST(Rfc1035Text, TurnsLabelsAround) {
 TEST(Rfc1035Text, EscapesLabels) {
   EXPECT_EQ(RelativeText("\3a.b\1c"), "a\\046b.c");
   EXPECT_EQ(SubjectOfName("\3com\3a.b"), "a\\.b.com");
-  // As rbldnsd spells names in texts.
+  // As rbldnsd spells names and addresses in texts.
+  EXPECT_EQ(SubjectOfAddress(ParseIpPrefix("::ffff:1.2.3.4").value()),
+            "::ffff:102:304");
   EXPECT_EQ(SubjectOfName("\3com\5;\"@$#"), "\\;\\\"\\@\\$#.com");
 }
 
