@@ -12,7 +12,6 @@
 #include "base/file_util.h"
 #include "base/ip_prefix.h"
 #include "dns/name.h"
-#include "zones/rfc1035_text.h"
 
 namespace rbld {
 namespace {
@@ -191,12 +190,13 @@ TEST_F(FileDatasetTest, ANameEndsAtABlankAndNowhereElse) {
   ASSERT_TRUE(data.ok()) << data.status();
   std::vector<std::string> names;
   for (const ResolvedName& name : (*data)->names) {
-    names.push_back(SubjectOfName(name.reversed_wire));
+    names.push_back(NameToText(ReversedLabels(name.reversed_wire)));
   }
   std::sort(names.begin(), names.end());
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "h.example#c", "p.example:127.0.0.3:x", "plain.example",
-                       "q.example;s", "shop.example##.ad"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"h.example#c.", "p.example:127.0.0.3:x.",
+                                      "plain.example.", "q.example;s.",
+                                      "shop.example##.ad."}));
   EXPECT_EQ((*data)->warned_count, 4u);
   EXPECT_EQ((*data)->warned[0].line, 1u);
 }
