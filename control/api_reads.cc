@@ -23,21 +23,21 @@ Detail DetailFor(Role role) {
   return role == Role::kPublic ? Detail::kPublic : Detail::kFull;
 }
 
-const char* StateName(ZoneAnswer::State state) {
+const char* StateName(TargetAnswer::State state) {
   switch (state) {
-    case ZoneAnswer::State::kNotListed:
+    case TargetAnswer::State::kNotListed:
       return "not_listed";
-    case ZoneAnswer::State::kListed:
+    case TargetAnswer::State::kListed:
       return "listed";
-    case ZoneAnswer::State::kRefused:
+    case TargetAnswer::State::kRefused:
       return "refused";
-    case ZoneAnswer::State::kFailed:
+    case TargetAnswer::State::kFailed:
       return "failed";
   }
   return "unknown";
 }
 
-Json ToJson(const ZoneAnswer& answer) {
+Json ToJson(const TargetAnswer& answer) {
   Json json;
   json["zone"] = answer.zone;
   json["subzone"] =
@@ -50,7 +50,7 @@ Json ToJson(const ZoneAnswer& answer) {
     json["texts"].push_back(text);
   }
   json["from"] = Json::array();
-  for (const ZoneAnswer::Origin& origin : answer.from) {
+  for (const TargetAnswer::Origin& origin : answer.from) {
     Json one;
     if (!origin.list.empty()) {
       one["list"] = origin.list;
@@ -83,7 +83,7 @@ Json ToJson(const DatasetLines& dataset) {
 
 void AddTo(Json* json, const TargetAnswers& answers, Role role) {
   (*json)["zones"] = Json::array();
-  for (const ZoneAnswer& answer : answers.zones) {
+  for (const TargetAnswer& answer : answers.zones) {
     (*json)["zones"].push_back(ToJson(answer));
   }
   if (role != Role::kOperator) return;
@@ -149,8 +149,8 @@ ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
         *target, /*lines=*/request.role == Role::kOperator);
     if (answers.has_value()) {
       listed = false;
-      for (const ZoneAnswer& answer : answers->zones) {
-        listed = listed || answer.state == ZoneAnswer::State::kListed;
+      for (const TargetAnswer& answer : answers->zones) {
+        listed = listed || answer.state == TargetAnswer::State::kListed;
       }
       AddTo(&json, *answers, request.role);
     }

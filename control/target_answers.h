@@ -9,7 +9,7 @@
 
 namespace rbld {
 
-struct ZoneAnswer {
+struct TargetAnswer {
   enum class State : uint8_t {
     kNotListed,
     kListed,
@@ -53,7 +53,7 @@ struct DatasetLines {
 struct TargetAnswers {
   // Those that may be asked for such a target, in the order of the
   // configuration, each before its subzones.
-  std::vector<ZoneAnswer> zones;
+  std::vector<TargetAnswer> zones;
   // Of the datasets that zones have it from, if they are wanted.
   std::vector<DatasetLines> datasets;
 };

@@ -120,8 +120,8 @@ std::optional<TargetAnswers> Daemon::AnswersAbout(const Target& target,
   answers.zones = rbld::AnswersAbout(*snapshot, target, clock_.NowSeconds());
   if (!lines) return answers;
   std::set<std::string> datasets;
-  for (const ZoneAnswer& zone : answers.zones) {
-    for (const ZoneAnswer::Origin& origin : zone.from) {
+  for (const TargetAnswer& zone : answers.zones) {
+    for (const TargetAnswer::Origin& origin : zone.from) {
       if (!origin.dataset.empty()) datasets.insert(origin.dataset);
     }
   }

@@ -166,7 +166,7 @@ class Asker {
 
   // False when a question's name is too long for the zone, or belongs to
   // another one.
-  bool Ask(const std::vector<Question>& questions, ZoneAnswer* answer) {
+  bool Ask(const std::vector<Question>& questions, TargetAnswer* answer) {
     answer->zone = zone_.zone->config.name;
     answer->subzone = LabelsText(subzone_);
     for (size_t i = 0; i < questions.size(); ++i) {
@@ -174,9 +174,9 @@ class Asker {
       const std::string name =
           question.labels + subzone_ + zone_.zone->wire_name;
       if (name.size() > size_t{kMaxWireNameBytes}) return false;
-      ZoneAnswer one;
+      TargetAnswer one;
       if (!AskOne(name, RrType::kA, &one)) return false;
-      if (one.state == ZoneAnswer::State::kListed &&
+      if (one.state == TargetAnswer::State::kListed &&
           !AskOne(name, RrType::kTxt, &one)) {
         return false;
       }
@@ -186,8 +186,8 @@ class Asker {
         answer->state = one.state;
         answer->codes = std::move(one.codes);
         answer->texts = std::move(one.texts);
-      } else if (one.state != ZoneAnswer::State::kListed &&
-                 answer->state == ZoneAnswer::State::kListed) {
+      } else if (one.state != TargetAnswer::State::kListed &&
+                 answer->state == TargetAnswer::State::kListed) {
         answer->state = one.state;
       }
     }
@@ -196,7 +196,7 @@ class Asker {
   }
 
  private:
-  bool AskOne(const std::string& name, RrType type, ZoneAnswer* answer) {
+  bool AskOne(const std::string& name, RrType type, TargetAnswer* answer) {
     QueryBuilder builder;
     builder.RawQuestion(name, static_cast<uint16_t>(type));
     Request request;
@@ -216,20 +216,20 @@ class Asker {
     const size_t bytes =
         FinishAnswer(request, prepared, reply_.data(), &outcome);
     if (bytes == 0) {
-      answer->state = ZoneAnswer::State::kRefused;
+      answer->state = TargetAnswer::State::kRefused;
       return true;
     }
     const absl::StatusOr<Response> response =
         ReadResponse(reply_.data(), bytes);
     if (!response.ok()) return false;
     if (response->rcode == static_cast<uint16_t>(Rcode::kServFail)) {
-      answer->state = ZoneAnswer::State::kFailed;
+      answer->state = TargetAnswer::State::kFailed;
     } else if (response->rcode == static_cast<uint16_t>(Rcode::kRefused)) {
-      answer->state = ZoneAnswer::State::kRefused;
+      answer->state = TargetAnswer::State::kRefused;
     }
     for (const ResponseRecord& record : response->answers) {
       if (record.type == static_cast<uint16_t>(RrType::kA)) {
-        answer->state = ZoneAnswer::State::kListed;
+        answer->state = TargetAnswer::State::kListed;
         AddressBytes address = {};
         std::copy_n(record.rdata.begin(),
                     std::min(record.rdata.size(), size_t{4}), address.begin());
@@ -257,7 +257,7 @@ class Asker {
     return ServedKey();
   }
 
-  void AddOrigins(const Question& question, ZoneAnswer* answer) const {
+  void AddOrigins(const Question& question, TargetAnswer* answer) const {
     const ZoneConfig& config = zone_.zone->config;
     if (config.state == ZoneState::kRetired) return;
     if (subzone_.empty()) AddOriginsOf(config, question, answer);
@@ -278,7 +278,7 @@ class Asker {
   }
 
   void AddOriginsOf(const ZoneSources& sources, const Question& question,
-                    ZoneAnswer* answer) const {
+                    TargetAnswer* answer) const {
     for (const std::string& name : sources.lists) {
       const auto list = snapshot_.view().lists.find(name);
       if (list != snapshot_.view().lists.end() &&
@@ -293,7 +293,7 @@ class Asker {
           !served->nodes.contains(question.labels)) {
         continue;
       }
-      ZoneAnswer::Origin origin{"", name, false};
+      TargetAnswer::Origin origin{"", name, false};
       const auto list = sources.dataset_lists.find(name);
       if (list != sources.dataset_lists.end()) {
         const auto index = snapshot_.view().lists.find(list->second);
@@ -306,7 +306,7 @@ class Asker {
   }
 
   void AddSections(const ZoneSources& sources, const Question& question,
-                   ZoneAnswer* answer) const {
+                   TargetAnswer* answer) const {
     for (const std::string& name : sources.datasets) {
       const ServedDataset* const served = Usable(name);
       if (served == nullptr) continue;
@@ -341,15 +341,15 @@ class Asker {
 
 }  // namespace
 
-std::vector<ZoneAnswer> AnswersAbout(const Snapshot& snapshot,
-                                     const Target& target,
-                                     int64_t now_seconds) {
+std::vector<TargetAnswer> AnswersAbout(const Snapshot& snapshot,
+                                       const Target& target,
+                                       int64_t now_seconds) {
   const std::vector<Question> questions = QuestionsAbout(target);
-  std::vector<ZoneAnswer> answers;
+  std::vector<TargetAnswer> answers;
   const auto ask = [&](const ServedZone& zone, const std::string& subzone,
                        const ServedSources& sources) {
     Asker asker(snapshot, zone, subzone, sources, now_seconds);
-    ZoneAnswer answer;
+    TargetAnswer answer;
     if (asker.MayBeAskedFor(target) && asker.Ask(questions, &answer)) {
       answers.push_back(std::move(answer));
     }

@@ -16,8 +16,9 @@ namespace rbld {
 // A client without an address asks, whom no rule for clients stops. In a zone
 // with keys it has one that passes, if there is one, and nobody counts that.
 // Pure function.
-std::vector<ZoneAnswer> AnswersAbout(const Snapshot& snapshot,
-                                     const Target& target, int64_t now_seconds);
+std::vector<TargetAnswer> AnswersAbout(const Snapshot& snapshot,
+                                       const Target& target,
+                                       int64_t now_seconds);
 
 }  // namespace rbld
 

@@ -27,7 +27,7 @@ class TargetAnswersTest : public ::testing::Test {
   std::vector<std::string> About(absl::string_view target) {
     if (snapshot_ == nullptr) snapshot_ = builder_.Build();
     std::vector<std::string> said;
-    for (const ZoneAnswer& answer :
+    for (const TargetAnswer& answer :
          AnswersAbout(*snapshot_, *Target::Parse(target), kNow)) {
       asked_ = answer.asked;
       static constexpr const char* kStates[] = {"no", "listed", "refused",
@@ -41,7 +41,7 @@ class TargetAnswersTest : public ::testing::Test {
       for (const std::string& reason : answer.texts) {
         absl::StrAppend(&text, " '", reason, "'");
       }
-      for (const ZoneAnswer::Origin& origin : answer.from) {
+      for (const TargetAnswer::Origin& origin : answer.from) {
         absl::StrAppend(&text, " ", origin.list, origin.dataset,
                         origin.exempt ? " exempt" : "");
       }

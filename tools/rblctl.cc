@@ -61,7 +61,7 @@ bool Connect(const ParsedCommand& command, const VerbRow& row,
   if (row.creates_store && command.Has("list")) {
     options.lists = command.All("list");
   }
-  absl::StatusOr<std::unique_ptr<Transport>> transport =
+  absl::StatusOr<std::unique_ptr<ApiTransport>> transport =
       StoreTransport(options);
   if (transport.ok()) {
     context->set_transport(*std::move(transport));

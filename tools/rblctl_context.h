@@ -33,7 +33,7 @@ class RblctlContext {
   bool json() const { return command_.Has("json"); }
   bool colours() const { return colours_; }
   bool shows_progress() const { return streams_.err_is_terminal && !json(); }
-  void set_transport(std::unique_ptr<Transport> transport) {
+  void set_transport(std::unique_ptr<ApiTransport> transport) {
     transport_ = std::move(transport);
   }
 
@@ -68,7 +68,7 @@ class RblctlContext {
   const ParsedCommand& command_;
   const RblctlStreams streams_;
   const bool colours_;
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<ApiTransport> transport_;
 };
 
 int ExitCodeOf(const Problem& problem);

@@ -19,7 +19,7 @@
 namespace rbld {
 namespace {
 
-class SocketTransportImpl : public Transport {
+class SocketTransportImpl : public ApiTransport {
  public:
   explicit SocketTransportImpl(const std::string& path) : client_(path) {}
   absl::StatusOr<ClientReply> Send(const ClientRequest& request) override {
@@ -56,7 +56,7 @@ class BorrowedSource : public ByteSource {
   ByteSource& source_;
 };
 
-class StoreTransportImpl : public Transport {
+class StoreTransportImpl : public ApiTransport {
  public:
   StoreTransportImpl(std::unique_ptr<SystemClock> clock, Config config,
                      std::unique_ptr<Publisher> publisher)
@@ -132,11 +132,11 @@ absl::Status TakeListsOfStore(const StoreTransportOptions& options,
 
 }  // namespace
 
-std::unique_ptr<Transport> SocketTransport(const std::string& socket_path) {
+std::unique_ptr<ApiTransport> SocketTransport(const std::string& socket_path) {
   return std::make_unique<SocketTransportImpl>(socket_path);
 }
 
-absl::StatusOr<std::unique_ptr<Transport>> StoreTransport(
+absl::StatusOr<std::unique_ptr<ApiTransport>> StoreTransport(
     const StoreTransportOptions& options) {
   Config config;
   if (!options.config_path.empty()) {
@@ -166,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Transport>> StoreTransport(
           ? TakeListsOfStore(options, publisher->get(), &config)
           : (*publisher)->relay_cases().Configure(RelaySettingsOf(config));
   if (!status.ok()) return status;
-  return std::unique_ptr<Transport>(std::make_unique<StoreTransportImpl>(
+  return std::unique_ptr<ApiTransport>(std::make_unique<StoreTransportImpl>(
       std::move(clock), std::move(config), *std::move(publisher)));
 }
 

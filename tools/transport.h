@@ -1,5 +1,5 @@
-// Transport: how rblctl reaches the control API: over the daemon's socket, or
-// in its own process on a store that no daemon serves.
+// ApiTransport: how rblctl reaches the control API: over the daemon's socket,
+// or in its own process on a store that no daemon serves.
 //
 // Used by one thread.
 #ifndef RBLD_TOOLS_TRANSPORT_H_
@@ -14,14 +14,14 @@
 
 namespace rbld {
 
-class Transport {
+class ApiTransport {
  public:
-  virtual ~Transport() = default;
+  virtual ~ApiTransport() = default;
   // Errors as HttpClient::Send.
   virtual absl::StatusOr<ClientReply> Send(const ClientRequest& request) = 0;
 };
 
-std::unique_ptr<Transport> SocketTransport(const std::string& socket_path);
+std::unique_ptr<ApiTransport> SocketTransport(const std::string& socket_path);
 
 struct StoreTransportOptions {
   std::string directory;
@@ -33,7 +33,7 @@ struct StoreTransportOptions {
 };
 // Opens the store; it is closed with the transport. FailedPrecondition when a
 // daemon holds it.
-absl::StatusOr<std::unique_ptr<Transport>> StoreTransport(
+absl::StatusOr<std::unique_ptr<ApiTransport>> StoreTransport(
     const StoreTransportOptions& options);
 
 }  // namespace rbld
