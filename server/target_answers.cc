@@ -139,13 +139,13 @@ class Asker {
  public:
   Asker(const Snapshot& snapshot, const ServedZone& zone,
         const std::string& subzone, const ServedSources& sources,
-        int64_t now_seconds)
+        int64_t now_seconds, uint8_t* reply)
       : snapshot_(snapshot),
         zone_(zone),
         subzone_(subzone),
         sources_(sources),
         now_seconds_(now_seconds),
-        reply_(kTcpReplyBytes) {}
+        reply_(reply) {}
 
   bool MayBeAskedFor(const Target& target) const {
     // What kind it has is not known, and nobody gets an answer.
@@ -213,14 +213,12 @@ class Asker {
     const ServedKey key = KeyThatPasses();
     if (key.usage != nullptr) prepared.place.key = &key;
     Outcome outcome;
-    const size_t bytes =
-        FinishAnswer(request, prepared, reply_.data(), &outcome);
+    const size_t bytes = FinishAnswer(request, prepared, reply_, &outcome);
     if (bytes == 0) {
       answer->state = TargetAnswer::State::kRefused;
       return true;
     }
-    const absl::StatusOr<Response> response =
-        ReadResponse(reply_.data(), bytes);
+    const absl::StatusOr<Response> response = ReadResponse(reply_, bytes);
     if (!response.ok()) return false;
     if (response->rcode == static_cast<uint16_t>(Rcode::kServFail)) {
       answer->state = TargetAnswer::State::kFailed;
@@ -336,7 +334,7 @@ class Asker {
   const std::string& subzone_;
   const ServedSources& sources_;
   const int64_t now_seconds_;
-  std::vector<uint8_t> reply_;
+  uint8_t* const reply_;  // kTcpReplyBytes
 };
 
 }  // namespace
@@ -346,9 +344,10 @@ std::vector<TargetAnswer> AnswersAbout(const Snapshot& snapshot,
                                        int64_t now_seconds) {
   const std::vector<Question> questions = QuestionsAbout(target);
   std::vector<TargetAnswer> answers;
+  std::vector<uint8_t> reply(kTcpReplyBytes);
   const auto ask = [&](const ServedZone& zone, const std::string& subzone,
                        const ServedSources& sources) {
-    Asker asker(snapshot, zone, subzone, sources, now_seconds);
+    Asker asker(snapshot, zone, subzone, sources, now_seconds, reply.data());
     TargetAnswer answer;
     if (asker.MayBeAskedFor(target) && asker.Ask(questions, &answer)) {
       answers.push_back(std::move(answer));
