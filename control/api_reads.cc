@@ -148,9 +148,12 @@ ApiResponse ApiRoutes::GetTarget(ApiRequest& request,
     const std::optional<TargetAnswers> answers = daemon_.AnswersAbout(
         *target, /*lines=*/request.role == Role::kOperator);
     if (answers.has_value()) {
+      // Of a zone that refuses to tell, the lists are all that is known.
+      const bool in_lists = listed;
       listed = false;
       for (const TargetAnswer& answer : answers->zones) {
-        listed = listed || answer.state == TargetAnswer::State::kListed;
+        listed = listed || answer.state == TargetAnswer::State::kListed ||
+                 (in_lists && answer.state == TargetAnswer::State::kRefused);
       }
       AddTo(&json, *answers, request.role);
     }

@@ -117,7 +117,9 @@ std::optional<TargetAnswers> Daemon::AnswersAbout(const Target& target,
                                                   bool lines) const {
   const std::shared_ptr<const Snapshot> snapshot = snapshots_.Get();
   TargetAnswers answers;
-  answers.zones = rbld::AnswersAbout(*snapshot, target, clock_.NowSeconds());
+  // Whoever may see the files may see what only key holders are told.
+  answers.zones = rbld::AnswersAbout(*snapshot, target, clock_.NowSeconds(),
+                                     /*with_key=*/lines);
   if (!lines) return answers;
   std::set<std::string> datasets;
   for (const TargetAnswer& zone : answers.zones) {

@@ -139,12 +139,13 @@ class Asker {
  public:
   Asker(const Snapshot& snapshot, const ServedZone& zone,
         const std::string& subzone, const ServedSources& sources,
-        int64_t now_seconds, uint8_t* reply)
+        int64_t now_seconds, bool with_key, uint8_t* reply)
       : snapshot_(snapshot),
         zone_(zone),
         subzone_(subzone),
         sources_(sources),
         now_seconds_(now_seconds),
+        with_key_(with_key),
         reply_(reply) {}
 
   bool MayBeAskedFor(const Target& target) const {
@@ -191,7 +192,10 @@ class Asker {
         answer->state = one.state;
       }
     }
-    AddOrigins(questions.front(), answer);
+    // Whom a zone refuses does not learn what it has.
+    if (answer->state != TargetAnswer::State::kRefused || with_key_) {
+      AddOrigins(questions.front(), answer);
+    }
     return true;
   }
 
@@ -242,6 +246,7 @@ class Asker {
 
   // One of the zone's, with a usage of its own; without, if there is none.
   ServedKey KeyThatPasses() const {
+    if (!with_key_) return ServedKey();
     for (const ServedKeys* keys : zone_.keys) {
       for (const auto& [label, key] : keys->keys) {
         const bool expired =
@@ -334,6 +339,7 @@ class Asker {
   const std::string& subzone_;
   const ServedSources& sources_;
   const int64_t now_seconds_;
+  const bool with_key_;
   uint8_t* const reply_;  // kTcpReplyBytes
 };
 
@@ -341,13 +347,14 @@ class Asker {
 
 std::vector<TargetAnswer> AnswersAbout(const Snapshot& snapshot,
                                        const Target& target,
-                                       int64_t now_seconds) {
+                                       int64_t now_seconds, bool with_key) {
   const std::vector<Question> questions = QuestionsAbout(target);
   std::vector<TargetAnswer> answers;
   std::vector<uint8_t> reply(kTcpReplyBytes);
   const auto ask = [&](const ServedZone& zone, const std::string& subzone,
                        const ServedSources& sources) {
-    Asker asker(snapshot, zone, subzone, sources, now_seconds, reply.data());
+    Asker asker(snapshot, zone, subzone, sources, now_seconds, with_key,
+                reply.data());
     TargetAnswer answer;
     if (asker.MayBeAskedFor(target) && asker.Ask(questions, &answer)) {
       answers.push_back(std::move(answer));

@@ -14,11 +14,11 @@
 namespace rbld {
 
 // A client without an address asks, whom no rule for clients stops. In a zone
-// with keys it has one that passes, if there is one, and nobody counts that.
-// Pure function.
+// with keys it has one that passes, if there is one and `with_key`, and nobody
+// counts that; without, it sees what everybody may see. Pure function.
 std::vector<TargetAnswer> AnswersAbout(const Snapshot& snapshot,
                                        const Target& target,
-                                       int64_t now_seconds);
+                                       int64_t now_seconds, bool with_key);
 
 }  // namespace rbld
 

@@ -28,7 +28,7 @@ class TargetAnswersTest : public ::testing::Test {
     if (snapshot_ == nullptr) snapshot_ = builder_.Build();
     std::vector<std::string> said;
     for (const TargetAnswer& answer :
-         AnswersAbout(*snapshot_, *Target::Parse(target), kNow)) {
+         AnswersAbout(*snapshot_, *Target::Parse(target), kNow, with_key_)) {
       asked_ = answer.asked;
       static constexpr const char* kStates[] = {"no", "listed", "refused",
                                                 "failed"};
@@ -53,6 +53,7 @@ class TargetAnswersTest : public ::testing::Test {
   TestSnapshot builder_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::string asked_;
+  bool with_key_ = true;
 };
 
 TEST_F(TargetAnswersTest, SaysWhatEachZoneAnswersAndFromWhere) {
@@ -197,6 +198,11 @@ TEST_F(TargetAnswersTest, NoRuleForClientsStopsItAndNoKeyIsCharged) {
   const ServedKeys& keys =
       *snapshot_->files().datasets.find("keys")->second->keys;
   EXPECT_EQ(keys.Find("beta")->usage->queries(), 0u);
+  // Without a key, nothing is told of what is for those who have one.
+  with_key_ = false;
+  EXPECT_THAT(About("192.0.2.1"),
+              ElementsAre("acl.example listed 127.0.0.2 list",
+                          "keyed.example refused", "locked.example refused"));
 }
 
 TEST_F(TargetAnswersTest, SaysThatDataIsMissingAndNothingOfRetiredZones) {
